@@ -545,3 +545,10 @@ class Run:
     seed: str  # folder name
     folder: Path
     record: RunRecord
+
+    @property
+    def trained_variant(self) -> str:
+        """Return the variant's folder of the run that trained it, which may be another one."""
+        if self.record.trained_by is None:
+            return self.variant
+        return self.record.trained_by.run.split("/")[2]

@@ -25,14 +25,36 @@ def part_by_data(runs: Sequence[Run]) -> tuple[list[Run], list[tuple[Run, str]]]
 
 
 def runs_by_system(runs: Iterable[Run]) -> dict[tuple[str, str], list[Run]]:
-    """Gather finished runs without overrides by (protocol, "method/variant"), of all budgets."""
+    """Gather finished runs without overrides by (protocol, "method/variant"), of all budgets.
+
+    Where a variant was trained under a protocol itself, weights from another one do not count.
+    """
     runs_of: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
         if run.record.kind == "submitted" or run.record.overrides:
             continue
         system = f"{run.method}/{run.variant.partition('+')[0]}"
         runs_of.setdefault((run.protocol, system), []).append(run)
-    return runs_of
+    return {key: choose_trainings(alike) for key, alike in runs_of.items()}
+
+
+def choose_trainings(runs: Sequence[Run]) -> list[Run]:
+    """Keep of one variant's runs, for each budget, those of one training protocol: its own first.
+
+    Else that of the most runs, by name among equals.
+    """
+    of_budget: dict[str | None, dict[str, list[Run]]] = {}
+    for run in runs:
+        trained_under = ""
+        if run.record.trained_by is not None:
+            trained_under = run.record.trained_by.protocol
+        of_protocol = of_budget.setdefault(run.record.budget, {})
+        of_protocol.setdefault(trained_under, []).append(run)
+    chosen: list[Run] = []
+    for of_protocol in of_budget.values():
+        names = sorted(of_protocol, key=lambda name: (name != "", -len(of_protocol[name]), name))
+        chosen += of_protocol[names[0]]
+    return chosen
 
 
 def list_differences(runs: Sequence[Run]) -> list[str]:

@@ -146,6 +146,9 @@ def list_results(
             continue
         if kind not in (None, record.kind) or budget not in (None, record.budget):
             continue
+        origin = ""
+        if record.trained_by is not None:
+            origin = record.trained_by.run
         rows.append(
             {
                 "protocol": run.protocol,
@@ -157,6 +160,7 @@ def list_results(
                 "data": record.data.variant,
                 "started": record.started,
                 **_ranking_score(run),
+                "weights_of": origin,
             }
         )
     rows.sort(key=partial(_sort_key, sort))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from benchbox.text_table import terminal_width
 
@@ -33,6 +36,9 @@ from .shared_options import (
     stale_option,
     variant_option,
 )
+
+if TYPE_CHECKING:
+    from benchbox.runs.execute import RunRequest
 
 
 @main.command(name="run")
@@ -75,7 +81,15 @@ from .shared_options import (
     help="Write events of TensorBoard beside the CSV log of a training, in work/events.",
 )
 @json_option
+@click.option(
+    "--weights-of",
+    type=FOLDER,
+    metavar="RUN",
+    help="Train nothing: test the weights of this finished run, PROTOCOL/METHOD/VARIANT/SEED.",
+)
+@click.pass_context
 def run_command(
+    context: click.Context,
     method: str,
     variant: str,
     protocol: str,
@@ -91,8 +105,13 @@ def run_command(
     accept: tuple[str, ...],
     tensorboard: bool,
     as_json: bool,
+    weights_of: Path | None,
 ) -> None:
-    """Train a method, predict the test items, score, and leave a record."""
+    """Train a method, predict the test items, score, and leave a record.
+
+    With --weights-of a finished training is tested on another protocol. What it was trained on
+    must be here: a training that saw a test item is refused.
+    """
     if tensorboard:
         os.environ["BENCHBOX_TENSORBOARD"] = "1"
     changes = parse_overrides(overrides)
@@ -114,7 +133,10 @@ def run_command(
         fresh=not resume,
         stale=stale,
         accept=accept,
+        weights_of=weights_of,
     )
+    if weights_of is not None:
+        _require_trained_so(context, request)
     try:
         outcome = execute.run_method(request, print_note)
     except KeyboardInterrupt:
@@ -142,6 +164,24 @@ def run_command(
     click.echo(f"next: {next_command}")
 
 
+def _require_trained_so(context: click.Context, request: RunRequest) -> None:
+    """Refuse a variant, seed, budget or parameter that is typed and not that of the training."""
+    from benchbox.runs import other_training
+
+    assert request.weights_of is not None
+    run = other_training.find_training(request.weights_of, request.results)
+    trained = other_training.ask_as_trained(request, run)
+    for name in ("variant", "seed", "budget", "overrides"):
+        typed = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        value, own = getattr(request, name), getattr(trained, name)
+        if typed and value != own:
+            option = "set" if name == "overrides" else name
+            raise click.UsageError(
+                f"--{option}: {run.folder} was trained with {own or 'none'}, not {value}; "
+                "with --weights-of leave it out"
+            )
+
+
 @main.command(name="sweep")
 @click.option(
     "--methods",
@@ -155,6 +195,12 @@ def run_command(
     required=True,
     metavar="P,…",
     help="Protocols; a method runs on those of its task.",
+)
+@click.option(
+    "--test-on",
+    default="",
+    metavar="P,…",
+    help="Protocols that each training is tested on, too, without training again.",
 )
 @click.option("--seeds", default="0", show_default=True, metavar="N,…", help="Seeds: 1,2,3 or 1-3.")
 @device_option
@@ -186,6 +232,7 @@ def run_command(
 def sweep_command(
     names: str,
     protocols: str,
+    test_on: str,
     seeds: str,
     device: str,
     budget: str,
@@ -220,27 +267,40 @@ def sweep_command(
     requests = sweep.sweep_requests(
         names.split(","), protocols.split(","), sweep.parse_seeds(seeds), like, print_note
     )
+    tests = sweep.test_requests(requests, [name for name in test_on.split(",") if name], print_note)
     if dry_run:
-        for request in requests:
+        for request in [*requests, *tests]:
             click.echo(execute.repeat_command(request))
         return
+    total = len(requests) + len(tests)
     ended: list[tuple[execute.RunRequest, str]] = []
-    try:
-        for request, code in sweep.EXECUTORS[executor](requests):
+
+    def run_all(some: Sequence[execute.RunRequest]) -> None:
+        for request, code in sweep.EXECUTORS[executor](some):
             outcome = sweep.judge_outcome(request, code)
             ended.append((request, outcome))
             command = execute.repeat_command(request)
-            print_note(f"[{len(ended)}/{len(requests)}] {command}: {outcome}")
+            print_note(f"[{len(ended)}/{total}] {command}: {outcome}")
+
+    try:
+        run_all(requests)
+        # tests come when the trainings are there, on a cluster too
+        ready, waiting = sweep.part_tests(tests, ended)
+        ended += [(request, sweep.NOT_TRAINED) for request in waiting]
+        if ready:
+            run_all(ready)
     except KeyboardInterrupt:
         note = "the same command goes on from here"
         if not resume:
             note += " (without --fresh)"
-        exit_interrupted(f"interrupted after {len(ended)} of {len(requests)}; {note}")
+        exit_interrupted(f"interrupted after {len(ended)} of {total}; {note}")
     rows = [sweep.outcome_row(request, outcome) for request, outcome in ended]
     if as_json:
         print_json(rows)
     else:
-        print_columns([tuple(map(str, row.values())) for row in rows])
+        widest = max(len(row) for row in rows)
+        texts = [[*map(str, row.values())] for row in rows]
+        print_columns([text + [""] * (widest - len(text)) for text in texts])
     if any(outcome != sweep.DONE for _, outcome in ended):
         exit_failed()
 

@@ -97,6 +97,17 @@ def assemble_index(
     return perturb.perturb_index(protocol, index)
 
 
+def assemble_test_index(protocol: Protocol, root: Path) -> Index:
+    """Read what a protocol tests on, with the boxes and pictures that a method is given there.
+
+    Raises DataError as `assemble_index`.
+    """
+    dataset = open_protocol_dataset(protocol)
+    index = dataset.index(root, pixels=True)
+    index = _add_detector_boxes(protocol, index, root / dataset.ACCESS.folder)
+    return perturb.perturb_index(replace(protocol, noise=0.0), index)
+
+
 def _add_detector_boxes(protocol: Protocol, index: Index, folder: Path) -> Index:
     with_boxes = box_csv.add_boxes(index, folder, protocol.box)
     is_option = protocol.box in protocol.options.get("box", ())

@@ -151,6 +151,11 @@ def ground_truth(protocol: Protocol, index: Index) -> Truth:
     return _truth_of_rows(protocol, index, rows, rows)
 
 
+def fingerprint_test(protocol: Protocol, index: Index) -> str:
+    """Hash ids, values and boxes of the test items: what a model that is trained is given."""
+    return _fingerprint_rows(index, (_test_rows(protocol, index),), protocol.box)
+
+
 def describe_data(protocol: Protocol, index: Index) -> DataRecord:
     """Describe the data of a score that involves no training: test annotations only, no boxes.
 

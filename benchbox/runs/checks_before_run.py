@@ -26,8 +26,12 @@ def require_sound_data(
     root: Path,
     accepted: Collection[str],
     say: Callable[[str], None],
+    *,
+    training: bool = True,
 ) -> Index:
     """Look at labels, boxes and pictures that a run uses; return the index with what was accepted.
+
+    `training=False` looks at what is tested alone.
 
     Rendered sets are left out of what is asked of pictures: they are no files of others.
 
@@ -37,16 +41,16 @@ def require_sound_data(
         Something is not what it should be; says what, and what to do.
     """
     check_table.require_known_checks(accepted)
-    notes = label_checks.refuse_faults(protocol, index, accepted)
-    rows = label_checks.used_rows(protocol, index)
+    notes = label_checks.refuse_faults(protocol, index, accepted, training=training)
+    rows = label_checks.used_rows(protocol, index, training=training)
     single = box_checks.note_single_boxes(index, protocol.box)
     if single:
         say(f"note: {single}")
     if not protocol.dataset.startswith("synth-") or protocol.train_dataset:
         tested = label_checks.used_rows(protocol, index, training=False)
         trained = np.setdiff1d(rows, tested)
-        files = _of_readers(protocol, root, "picture_files")
-        turned = _of_readers(protocol, root, "picture_turns")
+        files = _of_readers(protocol, root, "picture_files", training=training)
+        turned = _of_readers(protocol, root, "picture_turns", training=training)
         faults, said = picture_checks.find_picture_faults(index, tested, trained, files, turned)
         notes += label_checks.refuse_unless_accepted(protocol.name, faults, accepted)
         for note in said:
@@ -77,10 +81,10 @@ def _with_accepted(index: Index, notes: list[str], say: Callable[[str], None]) -
     return replace(index, variant=variant, notes=(*index.notes, *notes))
 
 
-def _of_readers(protocol: Protocol, root: Path, name: str) -> dict[str, Any]:
+def _of_readers(protocol: Protocol, root: Path, name: str, *, training: bool) -> dict[str, Any]:
     """Return what the readers of a protocol know of their items by id, of those that know it."""
     known: dict[str, Any] = {}
-    for module in assemble.required_datasets(protocol).values():
+    for module in assemble.required_datasets(protocol, training=training).values():
         find = getattr(module, name, None)
         if find is not None:
             known.update(find(root))

@@ -52,6 +52,7 @@ from . import (
     external_program,
     inference,
     kept_cards,
+    other_training,
     prediction_files,
     provenance,
     pseudo_labels,
@@ -59,6 +60,7 @@ from . import (
     run_identity,
     training_part,
 )
+from .other_training import Training
 from .run_identity import OtherRunError, RunIdentity
 from .run_record import DataFacts, OutputDigests, RunRecord
 
@@ -91,6 +93,9 @@ class RunRequest:
     fresh: bool = False  # delete what is there first
     stale: bool = False  # delete it only where it is not the run that is asked for
     accept: tuple[str, ...] = ()  # checks of the data whose faults are accepted
+    # a finished run whose training is tested, by folder or as PROTOCOL/METHOD/VARIANT/SEED; its
+    # variant, seed, budget and parameters count
+    weights_of: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +130,7 @@ class RunPlan:
     overrides: Mapping[str, Any]  # those of the params that --set moved
     code: CodeDigests
     place: Path
+    training: Training | None = None  # another run's, which is tested; None: trained here
 
     @property
     def identity(self) -> RunIdentity:
@@ -141,7 +147,13 @@ class RunPlan:
             "method": self.code.content,
             "benchbox": __version__,
             "data": run_identity.name_data(data),
+            **self._weights_identity(),
         }
+
+    def _weights_identity(self) -> dict[str, Any]:
+        if self.training is None:
+            return {}
+        return {"weights": dict(self.training.origin.weights)}
 
 
 # --- run ------------------------------------------------------------------------------------------
@@ -159,12 +171,19 @@ def plan_run(request: RunRequest) -> RunPlan:
             f"method {method.name!r} does {', '.join(method.task)}; "
             f"{protocol.name} is {protocol.task}"
         )
+    training = None
+    if request.weights_of is not None:
+        training = other_training.open_training(request.weights_of, request.results, protocol)
+        request = other_training.ask_as_trained(request, training.run)
     variant = request.variant or method.default
     standard = method_card.merge_params(method, variant, request.budget)
     params = method_card.merge_params(method, variant, request.budget, request.overrides)
     overrides = {key: params[key] for key in request.overrides if params[key] != standard[key]}
-    folder = run_folders.variant_folder(variant, request.budget, overrides)
-    return RunPlan(
+    trained_under = ""
+    if training is not None:
+        trained_under = training.run.protocol
+    folder = run_folders.variant_folder(variant, request.budget, overrides, trained_under)
+    plan = RunPlan(
         protocol=protocol,
         method=method,
         variant=variant,
@@ -176,7 +195,11 @@ def plan_run(request: RunRequest) -> RunPlan:
         place=run_folders.run_folder(
             request.results, protocol.name, method.name, folder, request.seed
         ),
+        training=training,
     )
+    if training is not None:
+        other_training.require_same_method(training.run, method, plan.params, plan.code)
+    return plan
 
 
 def run_method(request: RunRequest, say: Say = say_nothing) -> RunOutcome:
@@ -196,6 +219,8 @@ def run_method(request: RunRequest, say: Say = say_nothing) -> RunOutcome:
                 raise
             say(f"made again: {fault}")
             request = replace(request, fresh=True)
+    if plan.training is not None:
+        return _test_training(plan, plan.training, request, found, say)
     require_data(plan.protocol, request.data)
     weights = pretrained_weights(plan.params, request.data)
     run_folders.check_writable(plan.place)
@@ -270,6 +295,87 @@ def run_method(request: RunRequest, say: Say = say_nothing) -> RunOutcome:
             test_looks=run_folders.count_test_looks(plan.place),
             digests=_hash_outputs(plan, module, setting),
             stated=plan.method.describe_row(plan.variant, plan.protocol.dataset),
+        )
+        kept_cards.keep_card(request.results, request.protocol, plan.protocol.name)
+        return RunOutcome(run_folders.finish_run(plan.place, record), scored)
+
+
+def _test_training(
+    plan: RunPlan, training: Training, request: RunRequest, found: str, say: Say
+) -> RunOutcome:
+    """Predict a card's test items with another run's weights, store and score them.
+
+    Nothing is trained, and nothing of this card's training set is read. Raises BenchboxError for
+    weights that are not the record's and for a training that saw a test item.
+    """
+    require_data(plan.protocol, request.data, training=False)
+    run_folders.check_writable(plan.place)
+    from benchbox.training import process_setup
+
+    device = process_setup.choose_device(request.device)
+    started, clock = datetime.now(UTC), Stopwatch()
+    process_setup.prepare_process(device, plan.seed)
+    module = external_program.open_method(plan.method)
+    setting = _make_setting(plan, request.data)
+    outside = method_call.weights_files(module, setting)
+    work = other_training.require_weights(training.run, outside)
+    with clock("data"):
+        index = open_test_index(plan.protocol, request.data)
+        splits.ground_truth(plan.protocol, index)  # whether the test set is whole, first
+        index = checks_before_run.require_sound_data(
+            plan.protocol, index, request.data, request.accept, say, training=False
+        )
+        truth = splits.ground_truth(plan.protocol, index)
+        samples = splits.test_samples(plan.protocol, index)
+        other_training.require_no_test_items(training, plan.protocol, index, request.data)
+    data = other_training.join_data(training.origin, plan.protocol, index)
+    say(
+        f"{plan.protocol.name}: {len(truth.ids)} items to test on, with the weights of "
+        f"{training.origin.run}"
+    )
+    if training.origin.differs == "set":
+        say(
+            f"note: {plan.protocol.name} asks for another training set; the record says whose it is"
+        )
+    with run_folders.claim_folder(plan.place):
+        if run_folders.hash_record(plan.place) != found:
+            return _take_other_run(plan, request)
+        notes = run_folders.begin_job(plan.place, plan.job_identity(data), fresh=request.fresh)
+        with clock("predict"):
+            blame = method_card.blame_method(plan.method)
+            predict = method_call.make_predictor(module, work.absolute(), device, setting, blame)
+            run_folders.add_test_look(plan.place)
+            shape = truth.values.shape[1:]
+            values = inference.predict_samples(predict, samples, shape, blame=plan.method.name)
+        other_training.require_weights(training.run, outside)  # nobody changed them meanwhile
+        _store_predictions(plan, truth, _to_dataset_frame(truth, values, index.origin), say)
+        kind = training.run.record.kind
+        with clock("score"):
+            scored = derive_scores(plan.place, plan.protocol, truth, data, plan.method.name, kind)
+        digests = run_folders.hash_outputs(plan.place)
+        record = RunRecord(
+            kind=kind,
+            method=plan.method.name,
+            variant=plan.variant,
+            overrides=plan.overrides,
+            params=plan.params,
+            protocol=plan.protocol.name,
+            card=plan.protocol.card,
+            box=plan.protocol.box,
+            data=_with_method_notes(data, module, setting),
+            seed=plan.seed,
+            budget=plan.budget,
+            command=repeat_command(request),
+            code=provenance.code_version(plan.code),
+            environment=provenance.run_environment(device),
+            started=f"{started:%Y-%m-%dT%H:%M:%SZ}",
+            sessions=notes["sessions"],
+            seconds=clock.seconds,
+            training={},
+            profile=_count_networks(plan, module),
+            test_looks=run_folders.count_test_looks(plan.place),
+            digests=replace(digests, weights=training.origin.weights),
+            trained_by=training.origin,
         )
         kept_cards.keep_card(request.results, request.protocol, plan.protocol.name)
         return RunOutcome(run_folders.finish_run(plan.place, record), scored)
@@ -541,6 +647,11 @@ def derive_scores(
 def repeat_command(request: RunRequest) -> str:
     """Return the command that repeats a run, without the paths of this machine."""
     words = ["benchbox run", f"--method {request.method}"]
+    if request.weights_of is not None:
+        place = "/".join(request.weights_of.parts[-4:])
+        words += [f"--weights-of {place}", f"--protocol {_name_card(request.protocol)}"]
+        words += [f'--accept "{name}"' for name in request.accept]
+        return " ".join(words)
     if request.variant:
         words.append(f"--variant {request.variant}")
     words += [
@@ -578,6 +689,18 @@ def open_index(
     # kept in the record, where no folder of this machine belongs.
     whole = root.absolute()
     index = assemble.assemble_index(protocol, whole, pixels=pixels, training=training)
+    notes = tuple(note.replace(str(whole), str(root)) for note in index.notes)
+    return replace(index, notes=notes)
+
+
+def open_test_index(protocol: Protocol, root: Path) -> Index:
+    """Read what a protocol tests on alone, pictures and boxes as methods are given them.
+
+    Raises DataError as `open_index`.
+    """
+    require_data(protocol, root, training=False)
+    whole = root.absolute()
+    index = assemble.assemble_test_index(protocol, whole)
     notes = tuple(note.replace(str(whole), str(root)) for note in index.notes)
     return replace(index, notes=notes)
 
@@ -631,6 +754,8 @@ def _reuse_finished_run(plan: RunPlan, root: Path) -> RunOutcome:
     if code_difference:
         differences.append(code_difference)
     differences += _changed_weights(plan, root, record)
+    if plan.training is not None:
+        differences += other_training.compare_weights(record, plan.training.origin)
     if differences:
         raise _other_run(plan, differences)
     notes = [f"finished before, on {record.data.variant}; not run again, --fresh redoes it"]
@@ -679,9 +804,16 @@ def _compare_data(plan: RunPlan, root: Path, record: RunRecord) -> list[str]:
     faces without a picture are left out only where they do not.
     """
     try:
-        require_data(plan.protocol, root)
+        require_data(plan.protocol, root, training=plan.training is None)
     except DataError:
         return ["the data are not here: nobody compared them with those of that run"]
+    if plan.training is not None:
+        index = open_test_index(plan.protocol, root)
+        now = other_training.join_data(plan.training.origin, plan.protocol, index)
+        difference = run_identity.describe_data_difference(record.data, now)
+        if difference:
+            raise _other_run(plan, [difference])
+        return []
     difference = ""
     for pixels in (False, True):
         now = _describe_all_data(plan.protocol, root, pixels=pixels)

@@ -24,7 +24,8 @@ from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card
 from benchbox.types import Run
 
-from . import execute, kept_cards, run_folders, run_identity, run_integrity
+from . import execute, kept_cards, other_training, run_folders, run_identity, run_integrity
+from .run_record import TrainingOrigin
 
 _UNDER_WAY = ".moving"
 _OPTION = "+"
@@ -109,6 +110,8 @@ def _change_run(
         document["command"] = f"{document.get('command', '')} ".replace(
             f"{old_word} ", f"{new_word} "
         ).strip()
+        if document.get("trained_by"):
+            document["trained_by"] = other_training.rename_origin(document["trained_by"], facts)
         document["renamed"] = [*document.get("renamed", []), before]
         run_folders.write_json(record, document)
         _change_scores(folder / "scores.json", facts)
@@ -190,6 +193,8 @@ def _stale_reasons(run: Run) -> Iterator[str]:
         yield f"another protocol card ({then}, now {now})"
     if record.kind == "submitted":
         return
+    if record.trained_by is not None:
+        yield from _stale_training(run, record.trained_by)
     try:
         method = method_card.find_card(run.method)
         overrides = {key: str(value) for key, value in record.overrides.items()}
@@ -201,6 +206,18 @@ def _stale_reasons(run: Run) -> Iterator[str]:
     for difference in run_identity.describe_differences(record, wanted, method.before):
         if difference.startswith("other params"):
             yield difference
+
+
+def _stale_training(run: Run, origin: TrainingOrigin) -> Iterator[str]:
+    """Say that the card has changed under which somebody else's training was made."""
+    results = run.folder.absolute().parents[3]
+    try:
+        card = protocol_card.load_protocol(kept_cards.locate_card(results, origin.protocol))
+    except ProtocolError:
+        return
+    if card.card != origin.card:
+        then, now = run_identity.short_digest(origin.card), run_identity.short_digest(card.card)
+        yield f"weights trained under another card of {origin.protocol} ({then}, now {now})"
 
 
 def delete_run(run: Run) -> None:

@@ -55,6 +55,7 @@ _JOB, _TRAINING, _LOCK = "job.json", TRAINING_NOTES, ".lock"
 _FOLD_PREDICTIONS = ".npz"
 _PROFILES = "profiles"
 _PSEUDO = "pseudo_labels"
+_WEIGHTS_OF = "weights_of"
 _MAX_JSON_BYTES, _MAX_ARRAY_BYTES = 1 << 26, 1 << 30
 _MAX_FOLDER_CHARS = 160
 _HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)  # somebody holds the lock
@@ -74,16 +75,25 @@ class UnreadableRun:
 
 
 def variant_folder(
-    variant: str, budget: str = "quick", overrides: Mapping[str, Any] | None = None
+    variant: str,
+    budget: str = "quick",
+    overrides: Mapping[str, Any] | None = None,
+    trained_under: str = "",
 ) -> str:
     """Name a variant's folder; a budget other than quick and every override join it.
 
+    So does the protocol that it was trained under, where that is another one.
+
     >>> variant_folder("glsr", "smoke", {"loss": "l1"})
     'glsr+budget=smoke+loss=l1'
+    >>> variant_folder("glsr", trained_under="300w-full")
+    'glsr+weights_of=300w-full'
     """
     changes = {key: _folder_word(value) for key, value in (overrides or {}).items()}
     if budget != "quick":
         changes["budget"] = budget
+    if trained_under:
+        changes[_WEIGHTS_OF] = _folder_word(trained_under)
     name = variant
     for key in sorted(changes):
         name += f"+{key}={changes[key]}"

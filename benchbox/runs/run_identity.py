@@ -109,6 +109,9 @@ def _other_data(record: RunRecord, truth: str, training: str) -> OtherData:
             f"than the rows beside it ({short_digest(truth)})",
             truth=True,
         )
+    origin = record.trained_by
+    if origin is not None and origin.differs == "set":
+        return OtherData(f"trained under {origin.protocol}, on another training set")
     if _is_official_training(record) and own_data != training:
         return OtherData(
             f"other training data or boxes ({short_digest(own_data)}) "
@@ -127,7 +130,9 @@ def _usual_data(records: Iterable[RunRecord]) -> str:
 
 
 def _is_official_training(record: RunRecord) -> bool:
-    return record.kind == "trained" and not unofficial_data(record.data.variant, record.kind)
+    if record.kind != "trained" or record.trained_by is not None:
+        return False
+    return not unofficial_data(record.data.variant, record.kind)
 
 
 def unofficial_data(variant: str, kind: str) -> str:

@@ -69,7 +69,12 @@ def _folder_faults(run: Run, record: RunRecord) -> Iterator[str]:
         wanted_variant = SUBMITTED
     else:
         budget = record.budget or "quick"
-        wanted_variant = run_folders.variant_folder(record.variant, budget, record.overrides)
+        trained_under = ""
+        if record.trained_by is not None:
+            trained_under = record.trained_by.protocol
+        wanted_variant = run_folders.variant_folder(
+            record.variant, budget, record.overrides, trained_under
+        )
     wanted_seed = run.seed
     if record.seed is not None:  # what was submitted has none
         wanted_seed = str(record.seed)

@@ -17,6 +17,8 @@ from benchbox.types import FACT_KEYS, SEEN_TEST, WORK_KEYS, RunKind, Score
 
 KINDS: tuple[RunKind, ...] = ("weights", "trained", "submitted")
 _TABLES = ("data", "digests", "environment", "code", "seconds", "overrides", "params")
+DIFFERENCES = ("", "boxes", "set")  # of a training from the one that a protocol asks for
+_RUN_LEVELS = 4  # folders that name a run
 _RUN_AGAIN = "run it again with --fresh"
 _SCORE_AGAIN = "delete it and score again"
 _LARGEST = {"1": 1.0 + 1e-9}  # unit → largest value: a fraction is at most all
@@ -86,6 +88,21 @@ class OutputDigests:
 
 
 @dataclass(frozen=True)
+class TrainingOrigin:
+    """Whose training a run's weights are, where they were trained under another protocol."""
+
+    run: str  # "300w-full/glsr/glsr/1": protocol, method, variant's folder, seed
+    protocol: str
+    card: str  # hash of the card that it was trained under
+    record: str  # hash of its run.json
+    data: DataFacts  # of its training and its own test
+    code: str | None  # digest of the method's folder then
+    weights: Mapping[str, str]  # path below its work/ → hash
+    seconds: float | None  # that the training took
+    differs: str  # from what this protocol trains on: "", "boxes", "set" (`other_training`)
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """The record of one run, run.json without its schema."""
 
@@ -112,6 +129,7 @@ class RunRecord:
     test_looks: int | None = None  # how often the test split was looked at
     # what was said of the row, of WORK_KEYS and FACT_KEYS
     stated: Mapping[str, str] = field(default_factory=dict)
+    trained_by: TrainingOrigin | None = None  # the run whose weights these are; None: its own
 
     def to_json(self) -> dict[str, Any]:
         """Return the document that run.json holds, keys in its order."""
@@ -134,6 +152,8 @@ class RunRecord:
         }
         if self.sessions is not None:
             document["sessions"] = self.sessions
+        if self.trained_by is not None:
+            document["trained_by"] = asdict(self.trained_by)
         document["seconds"] = dict(self.seconds)
         document["training"] = dict(self.training)
         if self.profile:
@@ -199,6 +219,7 @@ def parse_record(document: Mapping[str, Any], where: str) -> RunRecord:
         profile=_table(document, "profile"),
         test_looks=_optional_count(document, "test_looks", where),
         stated=_stated(document, f"{where} stated"),
+        trained_by=_training_origin(document.get("trained_by"), f"{where} trained_by"),
     )
 
 
@@ -263,6 +284,27 @@ def _data_facts(table: Mapping[str, Any], where: str) -> DataFacts:
         train=_count(table, "train", where, 0),
         test=_count(table, "test", where, 0),
         truth=_text(table, "truth", where, ""),
+    )
+
+
+def _training_origin(table: object, where: str) -> TrainingOrigin | None:
+    if table is None:
+        return None
+    if not isinstance(table, dict) or not isinstance(table.get("data"), dict):
+        raise ResultError(f"{where}: is no table with the data of a training; {_RUN_AGAIN}")
+    run, differs = _text(table, "run", where), _text(table, "differs", where)
+    if len(run.split("/")) != _RUN_LEVELS or differs not in DIFFERENCES:
+        raise ResultError(f"{where}: names no run, or an unknown difference; {_RUN_AGAIN}")
+    return TrainingOrigin(
+        run=run,
+        protocol=_text(table, "protocol", where),
+        card=_text(table, "card", where),
+        record=_text(table, "record", where),
+        data=_data_facts(table["data"], f"{where} data"),
+        code=_optional_text(table, "code", where),
+        weights=_table(table, "weights"),
+        seconds=_number(table, "seconds", where),
+        differs=differs,
     )
 
 

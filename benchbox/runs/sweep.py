@@ -18,12 +18,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchbox.errors import PluginError, ResultError
+from benchbox.errors import PluginError, ProtocolError, ResultError
 from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card as protocols
 from benchbox.types import Protocol
 
-from . import execute, run_folders, run_identity
+from . import execute, other_training, run_folders, run_identity
 from .execute import RunRequest
 
 # request and exit code, as they end
@@ -34,6 +34,7 @@ _STDERR = 2  # what a run prints is progress here
 _MAX_SEEDS = 1000
 _SPAN = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 DONE = "done"
+NOT_TRAINED = "not tested, its training is not done"
 _EXIT_CODES = {2: "refused, see its error above", 130: "interrupted"}
 
 
@@ -102,6 +103,50 @@ def sweep_requests(
     return requests
 
 
+def test_requests(
+    trainings: Sequence[RunRequest],
+    cards: Sequence[str],
+    say: execute.Say,
+) -> list[RunRequest]:
+    """Return a request per training and further card: to test its weights there, without training.
+
+    What a training cannot be tested on is left out, and `say` is told. Raises BenchboxError for an
+    unknown card, for missing data, and for a card that fits no training.
+    """
+    requests = []
+    for name, card in _open_cards(cards).items():
+        execute.require_data(card, trainings[0].data, training=False)
+        fitting, reason = [], f"is what {card.name} trains itself"
+        for training in trainings:
+            plan = execute.plan_run(training)
+            if plan.protocol.name == card.name:
+                continue
+            try:
+                other_training.require_fit(plan.protocol, card)
+            except ProtocolError as fault:
+                reason = str(fault)
+                continue
+            fitting.append(replace(training, protocol=name, weights_of=plan.place))
+        if not fitting:
+            raise ProtocolError(f"--test-on {name}: fits no training here: {reason}")
+        left_out = len(trainings) - len(fitting)
+        if left_out:
+            say(
+                f"note: {left_out} of {len(trainings)} trainings are not tested on {name}: {reason}"
+            )
+        requests += fitting
+    return requests
+
+
+def part_tests(
+    tests: Sequence[RunRequest], ended: Sequence[tuple[RunRequest, str]]
+) -> tuple[list[RunRequest], list[RunRequest]]:
+    """Part tests into those whose training is done and those whose training is not."""
+    trained = {execute.plan_run(request).place for request, outcome in ended if outcome == DONE}
+    ready = [test for test in tests if test.weights_of in trained]
+    return ready, [test for test in tests if test.weights_of not in trained]
+
+
 def _open_cards(names: Iterable[str]) -> dict[str, Protocol]:
     """Read cards by the names or paths that a request can use for them, each once."""
     opened = {}
@@ -141,6 +186,8 @@ def run_command(request: RunRequest) -> list[str]:
     words += ["--results", str(request.results.absolute())]
     for folder in request.methods:
         words += ["--methods", str(folder.absolute())]
+    if request.weights_of is not None:
+        words += ["--weights-of", str(request.weights_of.absolute())]
     if request.fresh:
         words.append("--fresh")
     if request.stale:
@@ -238,13 +285,16 @@ def judge_outcome(request: RunRequest, code: int) -> str:
 
 def outcome_row(request: RunRequest, outcome: str) -> dict[str, str | int]:
     """Return one line of what a sweep reports."""
-    return {
+    row: dict[str, str | int] = {
         "protocol": request.protocol,
         "method": request.method,
         "variant": request.variant,
         "seed": request.seed,
         "outcome": outcome,
     }
+    if request.weights_of is not None:
+        row["weights_of"] = "/".join(request.weights_of.parts[-4:])
+    return row
 
 
 EXECUTORS: dict[str, Executor] = {"local": run_locally, "ray": run_on_ray}

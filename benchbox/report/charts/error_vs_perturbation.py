@@ -149,7 +149,7 @@ def _measured_lines(
             value = _line_value(result, protocol, metric, size)
             if value is None or result.other_truth:
                 continue
-            variant = result.run.method, result.run.variant
+            variant = result.run.method, result.run.trained_variant
             by_variant.setdefault(variant, {}).setdefault(size, []).append(value)
             if rows.why_not_comparable(result, replace(protocol, card=result.card), methods):
                 other_data.add(variant)

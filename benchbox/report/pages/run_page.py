@@ -20,7 +20,7 @@ from benchbox.report.inputs.results import Result
 from benchbox.report.tables import rows
 from benchbox.report.tables.rows import Cell
 from benchbox.runs import run_folders
-from benchbox.runs.run_record import CodeVersion
+from benchbox.runs.run_record import CodeVersion, TrainingOrigin
 from benchbox.types import MethodCard, Protocol
 
 from . import atlas_page, compare_page, pseudo_label_page, worst_items
@@ -392,7 +392,26 @@ def _run_facts(
         ("Environment", _record_facts({**asdict(record.environment), **_code_facts(record.code)})),
         ("Seconds", _record_facts(record.seconds)),
         ("Training", _record_facts(record.training)),
+        ("Weights of", _origin_facts(record.trained_by)),
     )
+
+
+def _origin_facts(origin: TrainingOrigin | None) -> tuple[Fact, ...]:
+    """Say whose training a run's weights are; nothing where they are its own."""
+    if origin is None:
+        return ()
+    facts = {
+        "run": origin.run,
+        "card": origin.card,
+        "record": origin.record,
+        "training items": origin.data.train,
+        "fingerprint": origin.data.fingerprint,
+        "method": origin.code,
+        "seconds of training": origin.seconds,
+        "differs from this protocol's training": origin.differs or "in nothing",
+        **origin.weights,
+    }
+    return _record_facts(facts)
 
 
 def _data_facts(result: Result, protocol: Protocol | None) -> tuple[Fact, ...]:

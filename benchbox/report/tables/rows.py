@@ -515,6 +515,8 @@ def row_details(runs: SeedGroup, differing: Sequence[str] = ()) -> tuple[str, ..
     details = []
     if first.kind == "trained":
         details.append(f"budget {first.budget}")
+    if first.run.record.trained_by is not None:
+        details.append(f"weights of {first.run.record.trained_by.protocol}")
     details += differing
     if data := run_identity.unofficial_data(first.data, first.kind):
         details.append(f"data {data}")
