@@ -118,6 +118,7 @@ class CustomGazeDataset:
             sequences=sequences,
             meta=meta,
             notes=(*frames.notes, *turns.notes),
+            faults=self._list_faults(frames),
             gaze=frames.rows(self._task),
         )
 
@@ -140,17 +141,27 @@ class CustomGazeDataset:
         turns = self._choose_turns(frames)
         findings += _check_pictures(frames.ids, frames.files, turns.applied)
         findings += picture_turns.ask_for_turns(turns.undecided)
-        if not len(index.ids):
-            return findings
-        findings += direction_checks.check_gaze(
-            index.values,
-            index.clusters,
+        return findings + self._check_gaze(frames)
+
+    def _list_faults(self, frames: GazeFrames) -> tuple[str, ...]:
+        """Return what is wrong with the labels, in words: `run` refuses it as `verify` names it."""
+        findings = [*frames.findings, *self._check_gaze(frames)]
+        return tuple(finding.what for finding in findings if finding.level == "wrong")
+
+    def _check_gaze(self, frames: GazeFrames) -> list[Finding]:
+        """Say whether gaze points where it may."""
+        values = np.asarray(frames.values)
+        if not len(values):
+            return []
+        findings = direction_checks.check_gaze(
+            values,
+            np.array(frames.people, np.str_),
             frames.head_rad,
             self._gaze.expect,
-            trained=index.parts == next(iter(self._source.parts)),
+            trained=np.array(frames.parts) == next(iter(self._source.parts)),
         )
         if self._task == "gaze2d" and frames.screens is not None:
-            findings += direction_checks.check_screens(index.values, frames.screens)
+            findings += direction_checks.check_screens(values, frames.screens)
         return findings
 
     def _choose_turns(self, frames: GazeFrames) -> picture_turns.PictureTurns:

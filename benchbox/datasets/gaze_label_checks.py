@@ -20,6 +20,9 @@ LARGEST_GAZE_CM = 100.0
 LEAST_GAZE_SPREAD_DEG = 0.5  # standard deviation over a set of many
 LEAST_GAZE_SPREAD_CM = 0.2
 FEWEST_DIRECTIONS = 30  # of which sign, spread and the head tell something
+LARGEST_SHARE = 1.05  # cm: no screen is as small
+_STRAIGHT_ON = ((0.0, 0.0, 1.0), (0.0, 0.0, -1.0))  # angles of 0
+_NOWHERE = ((0.0, 0.0), (-1.0, -1.0))
 MANY_ITEMS = 50  # of which a spread or a mean tells something
 
 
@@ -35,6 +38,7 @@ def find_direction_faults(index: Index) -> Iterator[LabelFault]:
         )
         yield LabelFault("directions of gaze", what, final=True)
         return
+    yield from _repeated_answer_faults(index, values, _STRAIGHT_ON, "straight on, to the last bit")
     if len(values) < FEWEST_DIRECTIONS:
         return
     if values[:, 2].mean() < 0:
@@ -107,6 +111,7 @@ def find_screen_faults(index: Index) -> Iterator[LabelFault]:
         )
         yield LabelFault("places on a screen", what, final=True)
         return
+    yield from _repeated_answer_faults(index, values, _NOWHERE, "at exactly (0, 0) or (-1, -1)")
     spread = values.std(axis=0)
     if len(values) >= MANY_ITEMS and (spread < LEAST_GAZE_SPREAD_CM).all():
         what = (
@@ -115,3 +120,29 @@ def find_screen_faults(index: Index) -> Iterator[LabelFault]:
             f"First {name_items(index, [0])}"
         )
         yield LabelFault("places on a screen", what)
+        return
+    if len(values) >= MANY_ITEMS and (np.abs(values) <= LARGEST_SHARE).all():
+        what = (
+            f"all {len(values)} places on the screen lie within {LARGEST_SHARE:g} cm of the "
+            "camera: shares of the screen, or metres, where centimetres belong? "
+            f"First {name_items(index, [0])}"
+        )
+        yield LabelFault("places on a screen", what)
+
+
+def _repeated_answer_faults(
+    index: Index, values: Floats, places: tuple[tuple[float, ...], ...], words: str
+) -> Iterator[LabelFault]:
+    """Name labels that are one exact number which stands for "not known", among others.
+
+    Where labels repeat anyway, as those of a grid of targets do, nothing is found.
+    """
+    here = np.zeros(len(values), bool)
+    for place in places:
+        here |= (values == np.array(place)).all(axis=1)
+    others = values[~here]
+    if not here.any() or 2 * len(np.unique(others, axis=0)) <= len(others):
+        return
+    rows = np.flatnonzero(here)
+    what = f"{count_items(rows, index)} look {words}, as no other does: placeholders? "
+    yield LabelFault("placeholder of gaze", what + name_items(index, rows))

@@ -152,10 +152,18 @@ CHECKS = (
         "verify: wrong; run, score: refused, unless accepted",
     ),
     Check(
+        "placeholder of gaze",
+        "directions straight into the camera, places at (0, 0) or (-1, -1), to the last bit",
+        "none, where most other labels differ from each other",
+        "targets of a grid repeat, those of free gaze do not; GazeCapture and MPIIGaze have none",
+        "verify: wrong; run, score: refused, unless accepted",
+    ),
+    Check(
         "places on a screen",
         "2-D gaze: cm from the camera",
         f"within {gaze_label_checks.LARGEST_GAZE_CM:.0f} cm; over {gaze_label_checks.MANY_ITEMS} "
-        f"items a spread of {gaze_label_checks.LEAST_GAZE_SPREAD_CM} cm or more",
+        f"items a spread of {gaze_label_checks.LEAST_GAZE_SPREAD_CM} cm or more, and one beyond "
+        f"{gaze_label_checks.LARGEST_SHARE} cm",
         "an iPad Pro is 26 cm long; metres would spread over less than 0.2, "
         "millimetres reach beyond 100",
         "verify: wrong; run, score: refused, within the range unless accepted",

@@ -302,6 +302,38 @@ def test_places_on_a_screen_in_another_unit_are_named(scale, words, refused):
     assert fault.final is refused
 
 
+def test_shares_of_a_screen_are_named_whatever_their_spread():
+    """Trap: they spread over 0.3, as centimetres on a small screen hardly do."""
+    shares = np.random.default_rng(0).uniform(0, 1, (100, 2))
+    assert "shares of the screen" in said(shares, "")["places on a screen"].what
+    assert said(shares * [8, -12], "") == {}
+
+
+def test_a_label_of_gaze_that_is_one_exact_number_among_others_is_named():
+    places = np.random.default_rng(0).uniform([-5, -12], [5, -1], (60, 2))
+    places[[7, 9]] = 0
+    fault = said(places, "")["placeholder of gaze"]
+    assert "2 of 60 items look at exactly (0, 0)" in fault.what
+    assert "test/00008" in fault.what
+    angles, _ = gaze(40)
+    angles[5] = 0
+    assert "1 of 40 items look straight on" in gaze_said(angles)["placeholder of gaze"].what
+    grid = np.radians(np.random.default_rng(1).integers(-2, 3, (80, 2)) * 5.0)
+    assert "placeholder of gaze" not in gaze_said(grid)  # targets of a grid repeat
+
+
+def test_what_a_reader_finds_wrong_is_refused_by_name(tmp_path):
+    index = index_of(
+        faces(),
+        parts=np.array(["train"] * 5 + ["test"] * 3),
+        faults=("3 recordings have labels off their dots",),
+    )
+    card = write_card(tmp_path)
+    with pytest.raises(CheckError, match=r"off their dots.*the dataset's own checks"):
+        label_checks.refuse_faults(card, index)
+    assert len(label_checks.refuse_faults(card, index, [label_checks.OWN_CHECKS])) == 1
+
+
 # --- who asks -------------------------------------------------------------------------------------
 
 

@@ -97,6 +97,12 @@ def compare_head_yaw(values: Floats, head_rad: Floats, people: Strings) -> list[
     ]
 
 
+def head_faults(values: Floats, head_rad: Floats, people: Strings) -> tuple[str, ...]:
+    """Return what `compare_head_yaw` finds wrong, in words."""
+    findings = compare_head_yaw(values, head_rad, people)
+    return tuple(finding.what for finding in findings if finding.level == "wrong")
+
+
 def measure_correlation(a: Floats, b: Floats) -> float:
     """Return Pearson's correlation of two columns (N,); 0 where one does not vary.
 

@@ -131,6 +131,7 @@ def build_index(
             "face_grid": np.concatenate([_NO_BOXES, *(part.face_grid for part in kept)]),
         },
         notes=(*notes, *_describe_missing(recordings, lacking)),
+        faults=tuple(finding.what for finding in _examine_gaps(kept) if finding.level == "wrong"),
     )
 
 

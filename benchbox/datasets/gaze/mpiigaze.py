@@ -105,6 +105,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     people = np.array([eye.person for eye in eyes], np.str_)
     sides = np.array([eye.side for eye in eyes], np.str_)
     _check_plausible(folder, values, people)
+    head_rad = np.array(head_pose, np.float64).reshape(-1, 2)
     return Index(
         dataset="mpiigaze",
         ids=np.array([eye.id for eye in eyes], np.str_),
@@ -116,8 +117,9 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         cache_key=partial(_cache_key, folder, tuple(eyes)),
         label_place=partial(name_place, [f"{eye.person}.txt:{eye.line}" for eye in eyes]),
         attributes={side: sides == side for side in ("left", "right")},
-        meta={"head_pose": np.array(head_pose, np.float64).reshape(-1, 2)},
+        meta={"head_pose": head_rad},
         notes=_missing_notes(folder, listed, eyes),
+        faults=angles.head_faults(values, head_rad, people),
     )
 
 

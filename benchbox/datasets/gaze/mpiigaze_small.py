@@ -77,18 +77,21 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     notes = []
     if people < PEOPLE:
         notes.append(f"{PEOPLE - people} of {PEOPLE} people are not in {folder}")
+    values, people_of = np.concatenate(gaze), np.array(clusters, np.str_)
+    head_rad = np.concatenate(head_pose)
     return Index(
         dataset="mpiigaze-small",
         ids=np.array(ids, np.str_),
         parts=np.full(len(ids), "eyes"),
-        values=np.concatenate(gaze),
+        values=values,
         boxes={"patch": np.tile([-0.5, -0.5, WIDTH - 0.5, HEIGHT - 0.5], (len(ids), 1))},
-        clusters=np.array(clusters, np.str_),
+        clusters=people_of,
         read=partial(_read_picture, tuple(places)),
-        meta={"head_pose": np.concatenate(head_pose)},
+        meta={"head_pose": head_rad},
         cache_key=partial(hdf5.row_cache_key, tuple(places)),
         label_place=partial(name_place, tuple(places)),
         notes=tuple(notes),
+        faults=angles.head_faults(values, head_rad, people_of),
     )
 
 
