@@ -118,6 +118,20 @@ def require_layout(protocol: Protocol) -> Layout:
     return protocol.own_layout or LAYOUTS[protocol.layout]
 
 
+def normalisers_of(layout: Layout) -> tuple[str, ...]:
+    """Name the lengths that the points of a layout give.
+
+    >>> normalisers_of(LAYOUTS["five"])
+    ('face_size', 'diagonal', 'height', 'mean_side', 'inter_pupil')
+    """
+    names = ["face_size", "diagonal", "height", "mean_side"]
+    if all(layout.eyes):
+        names.append("inter_pupil")
+    if layout.eye_corners is not None:
+        names.append("inter_ocular")
+    return tuple(names)
+
+
 def layouts_with(count: int) -> list[str]:
     """Name the layouts of so many points.
 

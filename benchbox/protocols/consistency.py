@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchbox.datasets import select
 from benchbox.errors import ProtocolError
-from benchbox.layouts import LAYOUTS, find_layout
+from benchbox.layouts import LAYOUTS, find_layout, normalisers_of
 from benchbox.metrics.metric_names import TASK_METRICS, is_further_error, is_task_metric
 from benchbox.types import Protocol
 
@@ -172,11 +172,7 @@ def _normalisers_belong_to_landmarks(protocol: Protocol) -> str | None:
         return "one or more for landmarks, [] for gaze"
     if layout is None:
         return None
-    allowed = ["face_size", "diagonal", "height", "mean_side"]
-    if all(layout.eyes):
-        allowed.append("inter_pupil")
-    if layout.eye_corners is not None:
-        allowed.append("inter_ocular")
+    allowed = normalisers_of(layout)
     if set(protocol.normalisers) <= set(allowed):
         return None
     return f"{' | '.join(allowed)}: what the points of {layout.name} give"

@@ -23,7 +23,7 @@ def test_every_folder_of_methods_is_installed_under_its_own_card():
 
 
 # a person brings their network: test_onnx.py tries them with networks made there
-WITHOUT_WEIGHTS = {"dlib68", "onnx", "openseeface"}
+WITHOUT_WEIGHTS = {"dlib68", "faceapi68", "mediapipe478", "mtcnn5", "onnx", "openseeface"}
 
 
 @pytest.mark.parametrize("folder", sorted(set(SHIPPED) - WITHOUT_WEIGHTS))

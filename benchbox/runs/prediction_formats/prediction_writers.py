@@ -27,6 +27,7 @@ from benchbox.layouts import (
     find_map,
     map_note,
     maps_between,
+    normalisers_of,
     require_layout,
 )
 from benchbox.runs import prediction_files
@@ -204,7 +205,8 @@ def read_outside(
             points = convert_points(points, layout_map)
         faces.append(replace(face, points=points))
     if layout_map is not None and layout_map.source == protocol.layout:
-        truth, protocol = _map_truth(truth, protocol, layout_map)
+        truth, protocol, dropped = _map_truth(truth, protocol, layout_map)
+        said += dropped
     predictions, notes = _answer(faces, truth, index, protocol, hints, path)
     turned = turned_pictures.find_turned(card, truth, data)
     if turned:
@@ -409,12 +411,36 @@ def _choose_map(
     )
 
 
-def _map_truth(truth: Truth, protocol: Protocol, layout_map: LayoutMap) -> tuple[Truth, Protocol]:
-    """Bring the truth into the layout of the predictions, where the map leads there."""
+def _map_truth(
+    truth: Truth, protocol: Protocol, layout_map: LayoutMap
+) -> tuple[Truth, Protocol, list[str]]:
+    """Bring the truth into the layout of the predictions, where the map leads there.
+
+    Of the card's normalisers those remain that this layout gives; also say what was dropped.
+    """
     values = convert_points(np.asarray(truth.values, np.float64), layout_map)
     absent: Bools = np.asarray(np.isnan(values).any(axis=2))
     mapped = replace(truth, values=values, absent=absent if absent.any() else None, visible=None)
-    return mapped, replace(protocol, layout=layout_map.target, points=(), masked=False)
+    given = normalisers_of(LAYOUTS[layout_map.target])
+    kept = tuple(name for name in protocol.normalisers if name in given)
+    lost = [name for name in protocol.normalisers if name not in given]
+    if not kept:
+        kept = ("inter_pupil",) if "inter_pupil" in given else ("face_size",)
+    said = []
+    if lost:
+        said.append(
+            f"{layout_map.target} does not mark what {', '.join(lost)} divides by: errors are "
+            f"divided by {', '.join(kept)}"
+        )
+    changed = replace(
+        protocol,
+        layout=layout_map.target,
+        normalisers=kept,
+        points=(),
+        masked=False,
+        metrics=(),
+    )
+    return mapped, changed, said
 
 
 # --- matching -------------------------------------------------------------------------------------

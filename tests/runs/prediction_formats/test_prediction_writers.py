@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchbox.authoring.new_protocol import Wishes, new_protocol
+from benchbox.datasets import shape_fit
 from benchbox.errors import ResultError
 from benchbox.layouts import MAPS, convert_points
 from benchbox.runs.prediction_formats.found_face import NO_HINTS, Hints
@@ -226,3 +227,44 @@ def test_a_long_parquet_goes_by_point_and_not_by_row(card, tmp_path):
     shuffled = [rows[k] for k in rng.permutation(len(rows))]
     parquet.write_table(pyarrow.Table.from_pylist(shuffled), tmp_path / "p.parquet")
     assert value(score(card, tmp_path / "p.parquet")) == pytest.approx(0, abs=1e-6)
+
+
+FIVE_CARD = """
+name = "mine"
+title = "My faces"
+dataset = "files"
+layout = "ibug68"
+source = {images = "p", parts = {test = "labels.csv"}}
+train = {parts = [], expected = 0}
+test = {overall = "all", expected = 1, groups = {all = ["test"]}}
+box = {source = "ground_truth"}
+score = {normalisers = ["inter_ocular"]}
+"""
+
+
+def test_five_points_are_divided_by_what_they_mark(tmp_path):
+    """The trap: five points have no eye corners; the number under inter_ocular was a traceback."""
+    points = 100 + 0.5 * shape_fit.mean_face("ibug68")[:, :2]
+    header = ["image", *(f"{axis}{k}" for k in range(68) for axis in "xy")]
+    cells = ["a.png", *map(repr, points.ravel().tolist())]
+    (tmp_path / "labels.csv").write_text(",".join(header) + "\n" + ",".join(cells))
+    (tmp_path / "mine.toml").write_text(FIVE_CARD)
+    five = convert_points(points, MAPS["68to5"])
+    np.savez(
+        tmp_path / "five.npz",
+        ids=np.array(["test/00001"]),
+        values=five[None] + np.array([3.0, 4.0]),
+    )
+    said = []
+    scored = score_predictions_file(
+        tmp_path / "five.npz",
+        str(tmp_path / "mine.toml"),
+        "m",
+        tmp_path,
+        say=said.append,
+        hints=Hints(layout="68to5"),
+    )
+    eyes = np.linalg.norm(five[0] - five[1])
+    value = scored.scores.groups["all"]["nme_inter_pupil"].value
+    assert value == pytest.approx(100 * 5 / eyes)
+    assert any("does not mark what inter_ocular divides by" in line for line in said)
