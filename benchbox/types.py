@@ -462,6 +462,8 @@ class MethodCard:
     before: Mapping[str, Any] = field(default_factory=dict)
     # of params that say so: all that they may be
     allowed: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    # of numbers among params that say so: the least and the most that they may be
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     # the method whose code runs this card's files: "onnx"; "" for one with code of its own
     adapter: str = ""
     program: OutsideProgram | None = None  # what predicts in the place of Python code

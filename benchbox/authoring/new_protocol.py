@@ -27,6 +27,7 @@ from benchbox.datasets.formats.point_names import (
     numbers_in,
     other_side,
 )
+from benchbox.datasets.label_bounds import read_index
 from benchbox.errors import DataError, ProtocolError
 from benchbox.layouts import LAYOUTS, layouts_with
 from benchbox.protocols import protocol_card
@@ -188,7 +189,8 @@ def _read_index(protocol: Protocol, root: Path) -> Index:
     layout = protocol.own_layout or LAYOUTS[protocol.layout]
     if protocol.source is None:
         raise ProtocolError(f"{protocol.name}: names no files")
-    return AnnotatedFiles(protocol.name, protocol.source, layout).index(root, pixels=False)
+    dataset = AnnotatedFiles(protocol.name, protocol.source, layout)
+    return read_index(dataset, root, pixels=False)
 
 
 # --- what the files say ---------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import click
 from benchbox.errors import BenchboxError
 from benchbox.metrics.metric_names import list_metrics, parse_stored_metric
 from benchbox.plugins import method_card
+from benchbox.plugins.method_schema import describe_range
 
 from .main_group import main
 from .printing import print_columns, print_json, print_note
@@ -261,6 +262,8 @@ def show_method(name: str, methods: tuple[Path, ...], as_json: bool) -> None:
         click.echo(f"  budget    {budget}{_params_text(changes)}")
     for key, value in card.params.items():
         allowed = ""
+        if key in card.ranges:
+            allowed = f" ({describe_range(card.ranges[key])})"
         if key in card.allowed:
             allowed = f" (or {', '.join(_value_text(other) for other in card.allowed[key])})"
         click.echo(f"  --set     {key}={_value_text(value)}{allowed}")

@@ -22,6 +22,7 @@ from benchbox.types import ExtraPictures, Index, Protocol
 from . import open_dataset, open_protocol_dataset, perturb, select
 from .formats import box_csv
 from .index import join_indexes, take_rows
+from .label_bounds import read_index
 
 if TYPE_CHECKING:
     from benchbox.types import Dataset
@@ -80,7 +81,7 @@ def assemble_index(
     """
     indexes = {}
     for name, dataset in required_datasets(protocol, training=training).items():
-        index = known.get(name) or dataset.index(root, pixels=pixels)
+        index = known.get(name) or read_index(dataset, root, pixels=pixels)
         indexes[name] = _add_detector_boxes(protocol, index, root / dataset.ACCESS.folder)
     index = indexes[protocol.dataset]
     if not training:

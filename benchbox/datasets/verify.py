@@ -31,7 +31,16 @@ from benchbox.file_readers.regular_files import read_bytes
 from benchbox.layouts import LAYOUTS, find_layout, layouts_with
 from benchbox.types import Dataset, Finding, Index, Protocol
 
-from . import assemble, box_checks, face_checks, label_checks, picture_checks, select, split
+from . import (
+    assemble,
+    box_checks,
+    face_checks,
+    label_bounds,
+    label_checks,
+    picture_checks,
+    select,
+    split,
+)
 from .formats import images, paths
 from .index import take_rows
 
@@ -76,6 +85,11 @@ def examine_dataset(
         pictured = module.index(root)
     except DataError:
         return  # `verify` has said it, with file and line
+    try:
+        label_bounds.check_numbers(annotated)
+    except DataError as error:
+        yield Finding("wrong", str(error))
+        return
     if not len(annotated.ids):
         return
     is_landmarks = annotated.values.ndim == 3
@@ -314,7 +328,7 @@ def _check_look_alikes(
                 modules[source] = datasets.open_dataset(source)
                 if not (root / modules[source].ACCESS.folder).is_dir():
                     continue
-                known[source] = modules[source].index(root)
+                known[source] = label_bounds.read_index(modules[source], root)
             trains = _face_prints(modules[source], known[source], trained, root)
             if len(trains.ids) and len(tests.ids):
                 yield _compare_faces(source, trains, tests)

@@ -23,6 +23,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from benchbox.file_readers.bounds import LARGEST_INTEGER
+
 _DEVICES = {"con", "prn", "aux", "nul"}
 for _number_word in "0123456789":
     _DEVICES |= {f"com{_number_word}", f"lpt{_number_word}"}
@@ -228,15 +230,16 @@ def one_of(*choices: str) -> ValueKind:
     return ValueKind(parse, " | ".join(choices))
 
 
-def integer_from(least: int) -> ValueKind:
-    """Describe whole numbers from `least`."""
+def integer_from(least: int, most: int = LARGEST_INTEGER) -> ValueKind:
+    """Describe whole numbers from `least`, up to `most`."""
 
     def parse(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             raise ValueError("no such whole number")
         return value
 
-    return ValueKind(parse, f"a whole number from {least}")
+    upwards = f" to {most:,}" if most < LARGEST_INTEGER else ""
+    return ValueKind(parse, f"a whole number from {least}{upwards}")
 
 
 def number_where(test: Callable[[float], bool], allowed: str) -> ValueKind:

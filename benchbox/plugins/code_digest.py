@@ -23,7 +23,8 @@ from . import method_card
 from .method_schema import CARD_FILE
 
 _WITH_ALLOWED = re.compile(
-    rb"^([a-z][a-z0-9_]* = )\{default = ([^\n{}]+), allowed = \[[^\n\]]*\]\}", re.MULTILINE
+    rb"^([a-z][a-z0-9_]* = )\{default = ([^\n{}]+), (?:allowed|range) = \[[^\n\]]*\]\}",
+    re.MULTILINE,
 )
 # of a card: words, and parameters, which are compared value by value
 _NO_CODE = (

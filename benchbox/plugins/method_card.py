@@ -26,11 +26,21 @@ from typing import Any
 
 from benchbox import number_text
 from benchbox.errors import PluginError
+from benchbox.file_readers.bounds import LARGEST_INTEGER
 from benchbox.file_readers.regular_files import read_text
 from benchbox.types import MethodCard
 
 from . import discovery, guest_code
-from .method_schema import BUDGETS, CARD_FILE, MAX_BYTES, METHOD_NAME, SUBMITTED, read_card
+from .method_schema import (
+    BUDGETS,
+    CARD_FILE,
+    MAX_BYTES,
+    METHOD_NAME,
+    SUBMITTED,
+    describe_range,
+    is_within,
+    read_card,
+)
 
 __all__ = [
     "BUDGETS",
@@ -311,6 +321,9 @@ def merge_params(
         if value not in method.allowed.get(key, (value,)):
             allowed = ", ".join(map(str, method.allowed[key]))
             raise PluginError(f"--set {key}={text[:40]}: must be one of {allowed}")
+        if key in method.ranges and not is_within(value, method.ranges[key]):
+            between = describe_range(method.ranges[key])
+            raise PluginError(f"--set {key}={text[:40]}: must be {between}")
         params[key] = value
     return params
 
@@ -330,7 +343,10 @@ def _parse_override(text: str, default: Any, where: str) -> Any:
         return text
     try:
         if isinstance(default, int):
-            return number_text.parse_integer(text)
+            whole = number_text.parse_integer(text)
+            if abs(whole) > LARGEST_INTEGER:
+                raise PluginError(f"{where}: must be a whole number of 64 bits, like {default!r}")
+            return whole
         value = number_text.parse_number(text)
     except ValueError as fault:
         raise PluginError(f"{where}: must be {type(default).__name__}, like {default!r}") from fault

@@ -7,6 +7,7 @@ only, and keep their type.
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from collections.abc import Mapping
@@ -186,6 +187,30 @@ class _Params:
 
     defaults: Mapping[str, Any]
     allowed: Mapping[str, tuple[Any, ...]]  # of those that say what they may be
+    ranges: Mapping[str, tuple[float, float]]  # of those that say between what they lie
+
+
+def is_finite_number(value: Any) -> bool:
+    """Tell whether a value is a number that can be held and compared.
+
+    >>> is_finite_number(3), is_finite_number(float("nan")), is_finite_number(True)
+    (True, False, False)
+    """
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_within(value: float, ends: tuple[float, float]) -> bool:
+    """Tell whether a number lies in a parameter's range, its ends included."""
+    return ends[0] <= value <= ends[1]
+
+
+def describe_range(ends: tuple[float, float]) -> str:
+    """Say what a parameter's range allows.
+
+    >>> describe_range((1, 65536))
+    'from 1 to 65536'
+    """
+    return f"from {ends[0]:g} to {ends[1]:.12g}"
 
 
 def read_card(folder: Path, *, module: str = "", source: str = "") -> MethodCard:
@@ -218,6 +243,7 @@ def read_card(folder: Path, *, module: str = "", source: str = "") -> MethodCard
         source=source or f"folder {folder.name}",
         before=_read_changes(values["before"], params, place.inside("before")),
         allowed=params.allowed,
+        ranges=params.ranges,
         adapter=values["adapter"],
         program=_read_program(values, place),
         facts=_stated_facts(values),
@@ -256,22 +282,35 @@ def _read_program(values: Mapping[str, Any], place: CardPlace) -> OutsideProgram
 def _read_params(table: Mapping[str, Any], place: CardPlace) -> _Params:
     defaults: dict[str, Any] = {}
     allowed: dict[str, tuple[Any, ...]] = {}
+    ranges: dict[str, tuple[float, float]] = {}
     for key, entry in table.items():
         default = entry
         if isinstance(entry, dict) and set(entry) == {"default", "allowed"}:
             default = entry["default"]
             allowed[key] = _read_allowed(entry, key, place)
+        if isinstance(entry, dict) and set(entry) == {"default", "range"}:
+            default = entry["default"]
+            ranges[key] = _read_range(entry, key, place)
         if not _PARAM_NAME.fullmatch(key) or not _is_param_value(default):
             raise place.fault(key, _PARAM_RULE)
         defaults[key] = default
-    return _Params(defaults, allowed)
+    return _Params(defaults, allowed, ranges)
 
 
 def _is_param_value(value: Any) -> bool:
     items = [value]
     if isinstance(value, list):
         items = value
-    return all(isinstance(item, bool | int | float | str) for item in items)
+    return all(isinstance(item, bool | str) or is_finite_number(item) for item in items)
+
+
+def _read_range(entry: Mapping[str, Any], key: str, place: CardPlace) -> tuple[float, float]:
+    """Read the least and the most that a number may be; its default must lie between them."""
+    default, ends = entry["default"], entry["range"]
+    is_range = isinstance(ends, list) and len(ends) == 2 and all(map(is_finite_number, ends))
+    if not is_range or not is_finite_number(default) or not ends[0] <= default <= ends[1]:
+        raise place.fault(key, "range must be two numbers with the default between them")
+    return ends[0], ends[1]
 
 
 def _read_allowed(entry: Mapping[str, Any], key: str, place: CardPlace) -> tuple[Any, ...]:
@@ -297,6 +336,10 @@ def _read_changes(table: Mapping[str, Any], params: _Params, place: CardPlace) -
             raise place.refusal(key, value, f"{expected.__name__}, as in [params]")
         if value not in params.allowed.get(key, (value,)):
             raise place.refusal(key, value, " | ".join(map(str, params.allowed[key])))
+        if isinstance(value, float) and not is_finite_number(value):
+            raise place.refusal(key, value, "a finite number")
+        if key in params.ranges and not is_within(value, params.ranges[key]):
+            raise place.refusal(key, value, describe_range(params.ranges[key]))
         changes[key] = value
     return changes
 

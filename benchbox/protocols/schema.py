@@ -16,6 +16,7 @@ from benchbox.datasets import DATASETS, select
 from benchbox.datasets.formats.writer_names import FORMATS
 from benchbox.datasets.gaze import notation
 from benchbox.errors import ProtocolError
+from benchbox.file_readers.bounds import MOST_RESAMPLES
 from benchbox.layouts import LAYOUTS
 from benchbox.metrics.metric_names import (
     NORMALISERS,
@@ -312,7 +313,7 @@ _SCORE_KEYS = (
         "score.interval",
         number_where(lambda level: 0 < level < 1, "a share between 0 and 1"),
     ),
-    CardKey("score.resamples", integer_from(100)),
+    CardKey("score.resamples", integer_from(100, MOST_RESAMPLES)),
 )
 
 

@@ -419,7 +419,7 @@ def _read_csv(path: Path, say: Say) -> Rows:
     if columns.names == _ANGLE_COLUMNS:
         values = _angles_to_vectors(values, ids, path.name)
     elif columns.names[0] == "x0":
-        values = values.reshape(len(ids), -1, 2)
+        values = values.reshape(len(ids), len(columns.names) // 2, 2)
     failed = None
     if columns.failed is not None:
         failed = np.array(flags, bool)
