@@ -22,7 +22,7 @@ LARGEST_WEIGHTS = 2 * GIB  # .safetensors, files of torch.save, .onnx
 DEEPEST_NESTING = 64  # lists within lists: JSON, XML
 DEEPEST_TABLE = 16  # TOML, cells and structs of MATLAB
 MOST_CONTAINERS = 4_000_000  # lists and tables of a JSON file
-MOST_JSON_VALUES = 32_000_000
+MOST_JSON_VALUES = 16_000_000
 MOST_XML_NODES = 8_000_000  # elements and attributes
 LARGEST_INTEGER = (1 << 63) - 1  # of either sign: JSON, TOML
 
@@ -65,3 +65,60 @@ def unpacked_bound(packed_bytes: int, largest: int = LARGEST_UNPACKED) -> int:
     (16, 216, 320)
     """
     return min(largest, FREE_UNPACKED + HIGHEST_RATIO * packed_bytes)
+
+
+BOUNDS = (
+    Bound("every file", "is", "a regular file: no FIFO, device, socket, folder"),
+    Bound("text", "size", f"{LARGEST_TEXT // MIB} MiB"),
+    Bound("JSON", "size", f"{LARGEST_JSON // MIB} MiB; records of runs 64 MiB"),
+    Bound("JSON", "lists and tables", f"{MOST_CONTAINERS:,}"),
+    Bound("JSON", "values", f"{MOST_JSON_VALUES:,}"),
+    Bound("JSON, XML", "nesting", f"{DEEPEST_NESTING} deep"),
+    Bound("JSON, TOML, --set", "whole numbers", "64 bits, with a sign"),
+    Bound("JSON", "numbers", "finite; NaN and Infinity are no JSON"),
+    Bound("JSON", "texts", "whole characters: no lone surrogates"),
+    Bound("TOML", "size", "64 KiB; claims 1 MiB"),
+    Bound("TOML, .mat", "nesting", f"{DEEPEST_TABLE} deep"),
+    Bound("XML", "size", f"{LARGEST_XML // MIB} MiB, without a document type or entities"),
+    Bound("XML", "elements and attributes", f"{MOST_XML_NODES:,}"),
+    Bound("CSV, TSV", "size", f"{LARGEST_CSV // MIB} MiB"),
+    Bound("CSV, TSV", "cells of a row", f"{MOST_COLUMNS:,}"),
+    Bound("CSV, TSV", "characters of a line", f"{LONGEST_LINE:,}"),
+    Bound("CSV, TSV", "cells, read into arrays", f"{MOST_CELLS:,}"),
+    Bound("CSV, TSV", "cells, kept as texts", f"{MOST_TEXT_CELLS:,}"),
+    Bound(".npy, .npz", "size", f"{LARGEST_ARRAYS // MIB} MiB"),
+    Bound(".npy, .npz", "header", f"{LARGEST_HEADER:,} bytes, version 1.0 or 2.0, no objects"),
+    Bound(".npz", "arrays", f"{MOST_MEMBERS:,}, listed in {LARGEST_DIRECTORY // MIB} MiB"),
+    Bound(".mat, .parquet", "size", f"{LARGEST_MATLAB // MIB} MiB"),
+    Bound(
+        ".npz, .mat (v5), .parquet",
+        "unpacked",
+        f"{LARGEST_UNPACKED // MIB} MiB, and no more than {FREE_UNPACKED // MIB} MiB + "
+        f"{HIGHEST_RATIO} times the file",
+    ),
+    Bound(".mat (v5)", "cells and fields", f"{MOST_MATLAB_ELEMENTS:,}"),
+    Bound(
+        "HDF5, .mat (7.3)",
+        "a dataset read at once",
+        f"{LARGEST_COLUMN // MIB} MiB, and no more than {FREE_UNPACKED // MIB} MiB + "
+        f"{HIGHEST_RATIO} times what is stored of it",
+    ),
+    Bound("HDF5", "values of one picture", f"{LARGEST_ROW:,}"),
+    Bound(".parquet", "rows x columns", f"{MOST_CELLS:,}, of {MOST_COLUMNS:,} columns"),
+    Bound(".safetensors, torch.save, .onnx", "size", f"{LARGEST_WEIGHTS // MIB} MiB"),
+    Bound("torch.save", "unpacked", "as large as the file: it packs nothing"),
+    Bound("PNG, JPEG", "size", f"{LARGEST_PICTURE_FILE // MIB} MiB"),
+    Bound("PNG, JPEG", "pixels", f"{LARGEST_PICTURE:,}"),
+    Bound(
+        "points, boxes", "coordinates", f"{LARGEST_PX:,.0f} px to either side; boxes have an area"
+    ),
+    Bound("gaze", "places", f"{LARGEST_CM:,.0f} cm to either side; directions have length 1"),
+    Bound("cards", "score.resamples", f"100 to {MOST_RESAMPLES:,}"),
+)
+
+
+def bounds_as_markdown() -> str:
+    """Return the table of bounds as docs/bounds.md shows it."""
+    lines = ["| file | what | bound |", "|---|---|---|"]
+    lines += [f"| {bound.files} | {bound.what} | {bound.value} |" for bound in BOUNDS]
+    return "\n".join(lines) + "\n"

@@ -101,7 +101,8 @@ def _check_structure(raw: bytes) -> None:
     marks = raw
     if b"\\" in marks:
         marks = _ESCAPE.sub(b"", marks)
-    marks = _QUOTED.sub(b"", marks.translate(None, _NO_MARK))
+    # strings without a mark first: a pattern would make an object of each
+    marks = _QUOTED.sub(b"", marks.translate(None, _NO_MARK).replace(b'""', b""))
     if marks.count(b",") > bounds.MOST_JSON_VALUES:
         raise ValueError(f"more than {bounds.MOST_JSON_VALUES} values")
     brackets = marks.translate(_BRACKETS, b',"')
@@ -109,7 +110,7 @@ def _check_structure(raw: bytes) -> None:
         raise ValueError(f"more than {bounds.MOST_CONTAINERS} lists and tables")
     for _ in range(bounds.DEEPEST_NESTING):
         brackets = brackets.replace(b"[]", b"")  # the innermost of each
-    if b"[[" in brackets:
+    if b"[]" in brackets or b"[" * bounds.DEEPEST_NESTING in brackets:
         raise ValueError(f"lists within lists, more than {bounds.DEEPEST_NESTING} deep")
 
 

@@ -111,6 +111,9 @@ def _top_elements(content: bytes, order: str) -> Iterator[tuple[int, int, int]]:
 
 def _inflate(packed: bytes, order: str, allowed: int) -> bytes:
     """Return the content of the matrix inside a packed element."""
+    begin = zlib.decompressobj().decompress(packed, 8)
+    if len(begin) == 8 and struct.unpack_from(f"{order}I", begin, 4)[0] > allowed:
+        raise ValueError(f"a variable unpacks to more than {allowed} bytes")
     stream = zlib.decompressobj()
     plain = stream.decompress(packed, allowed + 9)
     if len(plain) > allowed + 8:

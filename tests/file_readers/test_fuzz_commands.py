@@ -19,7 +19,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from benchbox import datasets
 from benchbox.cli import main
+from benchbox.datasets import label_bounds
+from benchbox.errors import BenchboxError
 
 TESTS = Path(__file__).parents[1]
 SECONDS = float(os.environ.get("BENCHBOX_FUZZ_S", "60"))
@@ -56,6 +59,7 @@ class Place:
 
     file: Path
     commands: tuple[tuple[str, ...], ...]
+    dataset: str = ""  # whose reader meets it
 
 
 def lay_out(world, folder: Path) -> list[Place]:
@@ -83,9 +87,10 @@ def lay_out(world, folder: Path) -> list[Place]:
     }.items():
         files = sorted(data.glob(pattern))
         assert files, name
-        places += [Place(file, (("data", "verify", name, "--data", str(data)),)) for file in files]
+        for file in files:
+            places.append(Place(file, (("data", "verify", name, "--data", str(data)),), name))
     for file in (*data.glob("300w/afw/*.pts"), *data.glob("300w/afw/*.png")):
-        places.append(Place(file, (("data", "verify", "300w", "--data", str(data)),)))
+        places.append(Place(file, (("data", "verify", "300w", "--data", str(data)),), "300w"))
     places += _own_cards(world, folder)
     places += _results(world, folder)
     places += _predictions(world, folder)
@@ -203,6 +208,41 @@ def _absurd_score(result) -> str:
             if isinstance(value, float) and not abs(value) < LARGEST_SCORE:
                 return "NUMBER"
     return ""
+
+
+def read_quickly(world, place: Place) -> str:
+    """Read an index, which is most of what `data verify` reads, a hundred times as fast."""
+    try:
+        label_bounds.read_index(datasets.open_dataset(place.dataset), world.data)
+    except BenchboxError as fault:
+        return "" if "\n" not in str(fault) and len(str(fault)) < 2000 else "LONG MESSAGE"
+    except Exception as fault:
+        last = traceback.extract_tb(fault.__traceback__)
+        inside = [frame for frame in last if "/benchbox/" in frame.filename][-1]
+        return f"{type(fault).__name__} {Path(inside.filename).name}:{inside.lineno}"
+    return ""
+
+
+@pytest.mark.slow
+def test_dataset_readers_end_damaged_files_in_an_index_or_one_line(world, tmp_path, monkeypatch):
+    monkeypatch.setenv("BENCHBOX_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "work").mkdir()
+    mutate = module_of("file_readers/mutations.py").mutate
+    places = [place for place in lay_out(world, tmp_path / "work") if place.dataset]
+    rng = random.Random(int(os.environ.get("BENCHBOX_FUZZ_SEED", "0")))
+    started, tried = time.monotonic(), Counter()
+    faults: dict[str, str] = {}
+    while time.monotonic() - started < SECONDS:
+        place = rng.choice(places)
+        whole = place.file.read_bytes()
+        place.file.write_bytes(mutate(whole, rng))
+        fault = read_quickly(world, place)
+        place.file.write_bytes(whole)
+        tried[place.dataset] += 1
+        if fault:
+            faults.setdefault(fault, place.file.name)
+    print(sum(tried.values()), "inputs tried;", dict(tried))
+    assert not faults, faults
 
 
 @pytest.mark.slow
