@@ -7,6 +7,7 @@ and digits of other scripts.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 
 def parse_integer(text: str) -> int:
@@ -54,9 +55,10 @@ def parse_numbers(texts: Sequence[str]) -> list[float]:
     ValueError: '1_5' is no number
     """
     together = "".join(texts)
-    if "_" in together or not together.isascii():
-        return [parse_number(text) for text in texts]
-    return [float(text) for text in texts]
+    if "_" not in together and together.isascii():
+        with suppress(ValueError):
+            return [float(text) for text in texts]
+    return [parse_number(text) for text in texts]
 
 
 def _refuse_other_signs(text: str) -> None:

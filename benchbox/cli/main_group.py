@@ -15,6 +15,8 @@ from benchbox.errors import BenchboxError, CheckError, DataError
 from . import own_process
 from .printing import allow_narrow_streams, is_verbose, paint, print_note, set_loudness
 
+_LONGEST_MESSAGE = 2000  # characters: a cell or a name may be as long as its file
+
 
 class UserError(click.ClickException):
     """A BenchboxError on its way out: one line, exit code 2."""
@@ -27,8 +29,10 @@ class UserError(click.ClickException):
             cause = self.__cause__
             for line in traceback.format_exception(type(cause), cause, cause.__traceback__):
                 click.echo(line.rstrip("\n"), err=True, file=file)
-        line = f"error: {' '.join(self.format_message().split())}"
-        click.echo(paint(line, "red", "error:"), err=True, file=file)
+        message = " ".join(self.format_message().split())
+        if len(message) > _LONGEST_MESSAGE:
+            message = f"{message[:_LONGEST_MESSAGE]}…"
+        click.echo(paint(f"error: {message}", "red", "error:"), err=True, file=file)
 
 
 class FailedCheckError(UserError):

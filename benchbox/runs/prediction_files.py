@@ -550,6 +550,6 @@ def _parse_points(body: list[tuple[int, list[str]]], path: Path) -> list[tuple[f
     if not set(flags) <= {"0", "1"}:
         raise ResultError(f"{path.name} line {third}: an occlusion flag is neither 0 nor 1")
     try:
-        return [(float(x), float(y)) for x, y in zip(xs, ys, strict=True)]
+        return list(zip(parse_numbers(xs), parse_numbers(ys), strict=True))
     except ValueError as fault:
         raise ResultError(f"{path.name} lines {first}, {second}: {fault}") from fault

@@ -216,7 +216,7 @@ def read_quickly(world, place: Place) -> str:
         label_bounds.read_index(datasets.open_dataset(place.dataset), world.data)
     except BenchboxError as fault:
         return "" if "\n" not in str(fault) and len(str(fault)) < 2000 else "LONG MESSAGE"
-    except Exception as fault:
+    except Exception as fault:  # noqa: BLE001  the very thing that is looked for
         last = traceback.extract_tb(fault.__traceback__)
         inside = [frame for frame in last if "/benchbox/" in frame.filename][-1]
         return f"{type(fault).__name__} {Path(inside.filename).name}:{inside.lineno}"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchbox.errors import PluginError
-from benchbox.plugins import code_digest, method_card
+from benchbox.plugins import code_digest, method_card, method_schema
 
 GOOD = "def predictor(weights, device): return None\n"
 PARAMS = """
@@ -451,3 +451,27 @@ def test_authors_family_name_first_stay_whole(world):
 def test_a_line_break_in_a_title_is_a_space(world):
     folder = world.method("mine", GOOD, '[variants.w]\ntitle = """A\n  | B"""\n')
     assert method_card.read_card(folder).variants["w"].title == "A | B"
+
+
+def test_a_number_may_have_a_range_that_defaults_budgets_and_overrides_keep(tmp_path):
+    """`--set batch=0` ended in a traceback of the recipe, after the data had been read."""
+    world_card = 'name = "m"\ntitle = "T"\ntask = ["landmarks"]\nsummary = "S"\ndefault = "v"\n'
+    tail = '[params]\nbatch = {default = 4, range = [1, 64]}\n[variants.v]\ntitle = "V"\n'
+    (tmp_path / "m").mkdir()
+    file = tmp_path / "m" / "method.toml"
+    file.write_text(world_card + tail)
+    card = method_schema.read_card(file.parent)
+    assert card.params == {"batch": 4}
+    assert method_card.merge_params(card, overrides={"batch": "64"})["batch"] == 64
+    for text in ("0", "65", "-1"):
+        with pytest.raises(PluginError, match=r"batch=.*: must be from 1 to 64"):
+            method_card.merge_params(card, overrides={"batch": text})
+    with pytest.raises(PluginError, match="a whole number of 64 bits"):
+        method_card.merge_params(card, overrides={"batch": "9" * 30})
+    file.write_text(world_card + tail + "budgets.smoke = {batch = 0}\n")
+    with pytest.raises(PluginError, match=r"batch: 0 is not allowed; allowed: from 1 to 64"):
+        method_schema.read_card(file.parent)
+    for entry in ("{default = 0, range = [1, 64]}", "{default = 4, range = [1, nan]}", "nan"):
+        file.write_text(world_card + tail.replace("{default = 4, range = [1, 64]}", entry))
+        with pytest.raises(PluginError, match="batch: "):
+            method_schema.read_card(file.parent)

@@ -388,7 +388,7 @@ def test_four_lines_per_face_in_any_order(tmp_path, cofw):
             r"p\.txt line 1: '0' is not the number of a face, from 1",
         ),
         (("1", "1 2 3", "4 5", "0 0 0"), r"p\.txt lines 2, 3, 4: 3 x, 2 y and 3 flags"),
-        (("1", "1 2 x", "4 5 6", "0 0 0"), r"p\.txt lines 2, 3: could not convert"),
+        (("1", "1 2 x", "4 5 6", "0 0 0"), r"p\.txt lines 2, 3: .*is no number"),
         (("1", "1 2 3", "4 5 6", "0 0 7"), r"p\.txt line 4: an occlusion flag is neither 0 nor 1"),
         (("1", "1 2 3", "4 5 6", "0 0 0", "2", "1", "1", "0"), r"faces have 1 and 3 points"),
         (("1", "1 2 3", "4 5 6", "0 0 0"), r"1 row \(test/0002\) is missing"),

@@ -41,7 +41,7 @@ def test_points_boxes_and_pictures_come_out_as_written(tmp_path):
     ("suffix", "text", "match"),
     [
         ("txt", "97\n1 2\n", r"a.txt:1: '97' and 1 lines of points; 98 are needed"),
-        ("txt", "98\n" + "1 2\n" * 97 + "1 x\n", r"a.txt:99: .*could not convert"),
+        ("txt", "98\n" + "1 2\n" * 97 + "1 x\n", r"a.txt:99: .*.*is no number"),
         ("txt", "98\n" + "1 2\n" * 97 + "1 nan\n", r"a.txt:99: '1 nan'; 2 coordinates are needed"),
         ("rct", "10 12 5 118\n", r"a.rct:1: .* is no box x1 y1 x2 y2"),
         ("rct", "10 12 5\n", r"a.rct:1: '10 12 5'; 4 coordinates are needed"),
