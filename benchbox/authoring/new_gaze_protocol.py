@@ -10,7 +10,6 @@ is guessed.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from typing import Any
 from benchbox.datasets.formats import delimited
 from benchbox.datasets.gaze import notation
 from benchbox.errors import DataError
+from benchbox.file_readers.json_files import read_json_table
 from benchbox.types import GazeConvention
 
 _UNITS = ("rad", "deg", "cm", "mm", "m", "px")
@@ -360,8 +360,11 @@ def _screen_keys(
         return []
     single = file.parent / "screen.json"
     if single.is_file():
-        content = json.loads(single.read_text("utf-8-sig"))
-        known = {_SCREEN_NAMES.get(key, key): value for key, value in content.items()}
+        content = read_json_table(single)
+        known = {}
+        for key, value in content.items():
+            if isinstance(value, int | float):
+                known[_SCREEN_NAMES.get(key, key)] = value
         if set(_SCREEN_KEYS[:4]) <= known.keys():
             said.append(f"assumed: the screen as {single.name} has it")
             pairs_known = [f"{key} = {known[key]}" for key in _SCREEN_KEYS if key in known]
@@ -449,7 +452,7 @@ def _parts(
         return dict.fromkeys(values, file), [f'split = "{split}"']
     people = file.parent / "split.json"
     if people.is_file():
-        content = json.loads(people.read_text("utf-8-sig"))
+        content = read_json_table(people)
         parts = [part for part, listed in content.items() if isinstance(listed, list)]
         if "test" in parts:
             files["people"] = people

@@ -55,9 +55,10 @@ def check_torch_archive(path: Path, fault: type[BenchboxError] = DataError) -> N
     torch stores them as they are; one that is packed was not written by it.
     """
     size = check_weights(path, fault)
-    if not zipfile.is_zipfile(path):  # of torch before 1.6: as large as it is
-        return
-    with library_faults(path, "file of torch.save", fault), zipfile.ZipFile(path) as archive:
-        unpacked = sum(member.file_size for member in archive.infolist())
+    with library_faults(path, "file of torch.save", fault):
+        if not zipfile.is_zipfile(path):  # of torch before 1.6: as large as it is
+            return
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
     if unpacked > size:
         raise fault(f"{path}: {size} bytes unpack to {unpacked}; torch.save packs nothing")

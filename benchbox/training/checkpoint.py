@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -112,12 +111,10 @@ def load_into(module: nn.Module, name: str, tensors: Mapping[str, Tensor]) -> No
 
 def _is_whole_archive(path: Path) -> bool:
     """Tell whether a zip is there whole and all of its parts have their checksum."""
-    if not zipfile.is_zipfile(path):  # not there, or cut short
-        return False
     try:
-        with zipfile.ZipFile(path) as archive:
+        with library_faults(path, "checkpoint"), zipfile.ZipFile(path) as archive:
             return archive.testzip() is None
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, zlib.error):
+    except DataError:  # not there, cut short, or damaged in any other way
         return False
 
 

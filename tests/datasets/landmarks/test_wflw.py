@@ -89,7 +89,7 @@ def test_points_outside_the_picture_are_kept(tmp_path):
         ("nan " + line(0).partition(" ")[2], r"test\.txt:2: 'nan' is no coordinate"),
         (
             "1,5 " + line(0).partition(" ")[2],
-            r"test\.txt:2: .*is no number .*all but the path are numbers",
+            r"test\.txt:2: .*is no number; all but the path are numbers",
         ),
         (line(0, flags="2 0 0 0 0 0"), r"test\.txt:2: a flag is neither 0 nor 1"),
         (

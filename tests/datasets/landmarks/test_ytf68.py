@@ -99,7 +99,7 @@ def test_points_outside_their_picture_are_noted_and_kept(tmp_path):
         (lambda lines: [], r"csv:1: (0|1) columns, 137 are needed"),
         (
             lambda lines: [*lines[:2], lines[2] + "5x", *lines[3:]],
-            r"csv:3: .*is no number .*a coordinate is a num",
+            r"csv:3: .*is no number; a coordinate is a num",
         ),
         (
             lambda lines: [*lines[:2], lines[2].rpartition(",")[0] + ",nan"],
