@@ -124,7 +124,7 @@ PICTURE_CHECKS = (
         "files that are byte for byte the same",
         "none",
         "a method has seen the test then; look-alikes are named in a note",
-        "verify: wrong; run: refused, unless accepted",
+        "of one's own files a note; of public sets verify: wrong, run: refused, unless accepted",
     ),
     Check(
         "modes",

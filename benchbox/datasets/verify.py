@@ -541,7 +541,7 @@ def _check_protocol(
             index, tested, np.setdiff1d(rows, tested), files
         )
         if shared:
-            yield Finding("wrong", f"{card.name}: {shared}")
+            yield Finding("note", f"{card.name}: {shared}")
     data = parts.data
     yield Finding(
         "note", f"{card.name} runs here, as {data.variant!r}, fingerprint {data.fingerprint}"

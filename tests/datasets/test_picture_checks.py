@@ -1,6 +1,7 @@
 """Pictures that look whole and are not, and pictures that are stored turned."""
 
 import struct
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -168,8 +169,10 @@ def test_a_run_looks_at_bits_orientation_and_shared_pictures_as_verify_does(tmp_
     index = index_reading(lambda row: photograph())
     same = write(tmp_path / "same.jpg")
     files = {"test/00001": same, "test/00002": tmp_path / "dark.png", "test/00003": same}
-    faults, _ = picture_faults(index, files, tested=[0])
+    faults, notes = picture_faults(index, files, tested=[0])
     assert "10 bits in 16" in faults["bits"].what
+    assert notes == ["1 pictures are in train and in test; first test/00003 = test/00001"]
+    faults, _ = picture_faults(replace(index, dataset="300w"), files, tested=[0])
     assert "test/00003 = test/00001" in faults["pictures in train and test"].what
     check_table.require_known_checks(faults)
 
