@@ -477,9 +477,12 @@ def _named_picture(folder: Path, name: str) -> Path | None:
 
 
 def _nearby_folders(home: Path) -> list[Path]:
-    """List a folder, what lies in it, and the same for the three folders above it."""
+    """List a folder, what lies in it, and the same for the two folders above it.
+
+    Further up other people's pictures may have the same names.
+    """
     folders = []
-    for above in [home, *list(home.parents)[:3]]:
+    for above in [home, *list(home.parents)[:2]]:
         if above.parent == above:
             break
         folders.append(above)
