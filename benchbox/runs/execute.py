@@ -62,7 +62,7 @@ from . import (
 )
 from .other_training import Training
 from .run_identity import OtherRunError, RunIdentity
-from .run_record import DataFacts, OutputDigests, RunRecord
+from .run_record import DataFacts, OutputDigests, RunRecord, describe_dead_training
 
 if TYPE_CHECKING:
     from benchbox.types import Floats, Strings
@@ -290,7 +290,7 @@ def run_method(request: RunRequest, say: Say = say_nothing) -> RunOutcome:
             started=f"{started:%Y-%m-%dT%H:%M:%SZ}",
             sessions=notes["sessions"],
             seconds=clock.seconds,
-            training=run_folders.read_training_notes(plan.place),
+            training=_read_training_notes(plan.place, say),
             profile=_count_networks(plan, module),
             test_looks=run_folders.count_test_looks(plan.place),
             digests=_hash_outputs(plan, module, setting),
@@ -379,6 +379,14 @@ def _test_training(
         )
         kept_cards.keep_card(request.results, request.protocol, plan.protocol.name)
         return RunOutcome(run_folders.finish_run(plan.place, record), scored)
+
+
+def _read_training_notes(place: Path, say: Say) -> dict[str, Any]:
+    """Return what the recipe noted; say where a stage ended dead."""
+    notes = run_folders.read_training_notes(place)
+    if dead := describe_dead_training(notes):
+        say(f"warning: {dead}")
+    return notes
 
 
 def _make_setting(plan: RunPlan, data: Path) -> method_call.MethodSetting:

@@ -8,7 +8,7 @@ wrong type is refused, naming file and key.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ DIFFERENCES = ("", "boxes", "set")  # of a training from the one that a protocol
 _RUN_LEVELS = 4  # folders that name a run
 _RUN_AGAIN = "run it again with --fresh"
 _SCORE_AGAIN = "delete it and score again"
+DEAD_SHARE = 0.5  # of a stage's layers or units, above which it is said to have ended dead
 _LARGEST = {"1": 1.0 + 1e-9}  # unit → largest value: a fraction is at most all
 
 _Facts = TypeVar("_Facts", "CodeVersion", "Environment")
@@ -181,6 +182,47 @@ class ScoreFile:
         for group, scores in self.groups.items():
             values[group] = {name: score.value for name, score in scores.items()}
         return values
+
+
+def describe_dead_training(training: Mapping[str, Any]) -> str:
+    """Say which stages of a training ended dead, "" where none did.
+
+    Dead is a stage of which more than `DEAD_SHARE` of the layers, or of the units, got no gradient
+    at its end (`training.dead_units`). Folds are looked at each.
+
+    >>> describe_dead_training({"stages": {"net": {"dead_units": 0.02, "dead_layers": 0.0}}})
+    ''
+    >>> describe_dead_training({"stages": {"net": {"dead_units": 0.9, "dead_layers": 0.75}}})
+    'training ended dead: stage net, 75 % of its layers and 90 % of its units got no gradient'
+    """
+    dead = []
+    for name, stage in _training_stages(training):
+        layers, units = (_share(stage, key) for key in ("dead_layers", "dead_units"))
+        if max(layers, units) > DEAD_SHARE:
+            dead.append(
+                f"stage {name}, {100 * layers:.0f} % of its layers and {100 * units:.0f} % of its "
+                "units got no gradient"
+            )
+    return f"training ended dead: {'; '.join(dead)}" if dead else ""
+
+
+def _training_stages(training: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the stages that a recipe noted, of each fold where there are several."""
+    for name, stage in _table(training, "stages").items():
+        if isinstance(stage, dict):
+            yield name, stage
+    for fold, notes in _table(training, "folds").items():
+        if isinstance(notes, dict):
+            for name, stage in _training_stages(notes):
+                yield f"{fold}/{name}", stage
+
+
+def _share(stage: Mapping[str, Any], key: str) -> float:
+    """Return a noted share; 0 where there is none."""
+    value = stage.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0.0
+    return float(value)
 
 
 # --- reading --------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from benchbox.errors import BenchboxError, ResultError
 from benchbox.file_readers.json_files import read_json_table
 from benchbox.progress import progress_bar
 
-from . import process_memory
+from . import dead_units, process_memory
 from .prefetch import batches_in_turn, data_wait_s, prefetch_batches
 
 T = TypeVar("T")
@@ -35,7 +35,8 @@ class TrainLog:
 
     `loss` is a tensor or a float; it is read only when a row is due, so the device is not waited
     for at every step. The share of the time that steps stand still for data is recorded: for
-    `batches`, and for the views of a CPU.
+    `batches`, and for the views of a CPU. So are the shares of units and layers that got no
+    gradient at the end (`dead_units`), where the stage was trained with `TrainStep`.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class TrainLog:
         self.every = max(1, steps // _LINES_PER_STAGE)
         self.before_s = data_wait_s()
         self.first, self.start_s = start, time.perf_counter()
+        dead_units.forget_steps()
         self.bar = progress_bar(
             total=steps,
             initial=start,
@@ -129,10 +131,14 @@ class TrainLog:
         record = _read_record(self.out)
         before = record["stages"].get(self.stage, {"samples": 0, "seconds": 0.0, "waited_s": 0.0})
         record["stages"][self.stage] = {
+            **before,
             "samples": before["samples"] + done * self.batch,
             "seconds": round(before["seconds"] + seconds, 3),
             "waited_s": round(before["waited_s"] + data_wait_s() - self.before_s, 3),
         }
+        dead = dead_units.collect_shares()
+        if dead is not None:
+            record["stages"][self.stage] |= {"dead_units": dead.units, "dead_layers": dead.layers}
         _update_totals(record)
         peak_mb = process_memory.peak_memory_mb()
         if peak_mb is not None:
@@ -195,6 +201,16 @@ def _update_totals(record: dict[str, Any]) -> None:
     record["waiting_share"] = round(
         sum(s["waited_s"] for s in totals) / max(record["seconds"], 1e-9), 4
     )
+    for name in ("dead_units", "dead_layers"):  # of the stage that is worst
+        share = _worst_share(totals, name)
+        if share is not None:
+            record[name] = share
+
+
+def _worst_share(stages: Collection[Mapping[str, Any]], name: str) -> float | None:
+    """Return the largest share of a name over the stages that know it."""
+    shares = [stage[name] for stage in stages if name in stage]
+    return max(shares, default=None)
 
 
 def record_facts(out: Path, **facts: object) -> None:

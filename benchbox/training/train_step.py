@@ -17,6 +17,7 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from .dead_units import GradientWatch
 from .depthwise_conv import FastDepthwise
 
 B = TypeVar("B")
@@ -84,8 +85,11 @@ class TrainStep(Generic[B]):
             device,
         )
         self.clip, self.precision = clip, precision
+        self.watch = GradientWatch(self.parameters)
         self.rates = [float(group["lr"]) for group in optimiser.param_groups]
         self.captured: dict[Hashable, _StepGraph] = {}
+        # id of a captured graph → where it leaves the gradients of the weights
+        self.gradients: dict[int, list[Tensor | None]] = {}
         self.seen: dict[Hashable, int] = {}
         half = device == "cuda" and precision == "auto" and low_precision(device) == torch.float16
         self.scaler = torch.amp.GradScaler(device, enabled=half)
@@ -112,8 +116,12 @@ class TrainStep(Generic[B]):
         if self.graphs:
             given, graph = self._graph(batch, constants)
             if graph is not None:
-                return graph.replay(given)
-        return self._eager(batch, *constants)
+                loss = graph.replay(given)
+                self.watch.count_step(self.gradients[id(graph)])
+                return loss
+        loss = self._eager(batch, *constants)
+        self.watch.count_step()
+        return loss
 
     def _graph(
         self, batch: B, constants: tuple[Hashable, ...]
@@ -127,7 +135,9 @@ class TrainStep(Generic[B]):
             name = constants, tuple(tensor.shape for tensor in given)
             self.seen[name] = self.seen.get(name, 0) + 1
             if self.seen[name] > _WARM_UP_STEPS and name not in self.captured:
-                self.captured[name] = _capture_step(self._eager, batch, given, constants)
+                graph = _capture_step(self._eager, batch, given, constants)
+                self.captured[name] = graph
+                self.gradients[id(graph)] = self.watch.gradients()
             return given, self.captured.get(name)
         except RuntimeError as fault:
             print(f"note: no CUDA graph, steps run one kernel at a time: {fault}", file=sys.stderr)

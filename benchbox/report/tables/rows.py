@@ -20,6 +20,7 @@ from benchbox.report.inputs.group_by_seed import SeedGroup
 from benchbox.report.inputs.paper_rows import PaperSource, conditions_apart
 from benchbox.report.inputs.results import Result, file_slug
 from benchbox.runs import run_identity
+from benchbox.runs.run_record import describe_dead_training
 from benchbox.types import NO_FACTS, MethodCard, Protocol, RowFacts, RunKind, Score
 
 from . import costs
@@ -524,6 +525,9 @@ def row_details(runs: SeedGroup, differing: Sequence[str] = ()) -> tuple[str, ..
         details.append(mixed)
     if layout_map := mapped_by(first.run.record.data.notes):
         details.append(f"points mapped by {layout_map}")
+    for result in runs:
+        if dead := describe_dead_training(result.run.record.training):
+            details.append(f"seed {result.run.seed}: {dead}")
     failed = sum(result.failed for result in runs)
     if failed:
         total = sum(result.n for result in runs)
