@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from .shared_options import (
     data_root,
     gaze_reading_options,
     json_option,
+    methods_option,
     results_option,
 )
 
@@ -47,8 +49,15 @@ if TYPE_CHECKING:
 @click.option(
     "--convention", default="", metavar="C", help="With --format: inter_pupil, inter_ocular_51, …"
 )
+@methods_option
 def report_command(
-    results: Path, out: Path | None, check: bool, suffix: str | None, protocol: str, convention: str
+    results: Path,
+    out: Path | None,
+    check: bool,
+    suffix: str | None,
+    protocol: str,
+    convention: str,
+    methods: tuple[Path, ...],
 ) -> None:
     """Render the pages: leaderboards, curves, methods, runs.
 
@@ -61,21 +70,21 @@ def report_command(
     note_left_out()
     if suffix in ("pdf", "png"):
         folder = out or Path("figures")
-        for file in report.save_figures(results, protocol, suffix, folder, convention):
+        for file in report.save_figures(results, protocol, suffix, folder, convention, methods):
             click.echo(file)
     elif suffix:
-        print_document(report.export_table(results, protocol, suffix, convention))
+        print_document(report.export_table(results, protocol, suffix, convention, methods))
     elif check:
-        _check_site(results, out or Path("site"))
+        _check_site(results, out or Path("site"), methods)
     else:
-        _render_site(results, out or Path("site"))
+        _render_site(results, out or Path("site"), methods)
 
 
-def _check_site(results: Path, site: Path) -> None:
+def _check_site(results: Path, site: Path, methods: Sequence[Path]) -> None:
     """Exit 1 if the pages are not those that the results give."""
     from benchbox import report
 
-    stale = report.find_stale_files(results, site, print_note)
+    stale = report.find_stale_files(results, site, print_note, methods)
     for name in stale:
         click.echo(f"stale: {name}")
     if stale:
@@ -84,12 +93,12 @@ def _check_site(results: Path, site: Path) -> None:
     click.echo(f"{site} is up to date")
 
 
-def _render_site(results: Path, site: Path) -> None:
+def _render_site(results: Path, site: Path, methods: Sequence[Path]) -> None:
     from benchbox import report
 
     if results != Path("results"):
         require_results(results)
-    written = report.render_site(results, site, print_note)
+    written = report.render_site(results, site, print_note, methods)
     click.echo(f"{len(written)} files in {site}; open {site / 'index.html'}")
 
 

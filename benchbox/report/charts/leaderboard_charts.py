@@ -246,7 +246,8 @@ def run_labels(
     """
     names = []
     for _, result in shown:
-        title = rows.method_title(result.run.method, methods)
+        stated = result.run.record.stated.get("title", "")
+        title = stated or rows.method_title(result.run.method, methods)
         names.append(_shorten(title + _variant_words(result, methods)))
     labels = []
     for name, (not_comparable, result) in zip(names, shown, strict=True):

@@ -41,11 +41,13 @@ def write_bibliography(shared: SharedData, protocol: Protocol) -> str:
             cited |= leaderboard_page.cited_papers(table)
     papers = shared.sources.references.papers
     # what was submitted under a method's name is somebody else's work
-    runs = [result for result in shared.runs_of(protocol) if result.kind != "submitted"]
-    methods = dict.fromkeys(result.run.method for result in runs)
+    runs = shared.runs_of(protocol)
+    methods = dict.fromkeys(result.run.method for result in runs if result.kind != "submitted")
+    stated = {result.run.method: result.run.record.stated for result in runs}
     return exports.as_bibtex(
         [paper for key, paper in papers.items() if key in cited],
         [shared.methods[name] for name in methods if name in shared.methods],
+        stated,
     )
 
 

@@ -36,25 +36,30 @@ ASSETS = ("atlas.js", "chart.js", "compare.js", "mark.svg", "search.js", "site.c
 _ASSETS_FOLDER = Path(__file__).parents[1] / "assets"
 
 
-def render_site(results_folder: Path, out: Path, say: Say = say_nothing) -> list[Path]:
+def render_site(
+    results_folder: Path, out: Path, say: Say = say_nothing, methods: Sequence[Path] = ()
+) -> list[Path]:
     """Write the site of a results folder below `out`; return the files, sorted.
 
+    `methods` are folders of methods' cards beside the installed ones.
     Every file appears whole or not at all; pages of an earlier rendering that are not made any more
     are removed, and no other file is touched. Raises ResultError when `out` holds a foreign file in
     the way or cannot be written.
     """
-    sources = gather_sources(results_folder)
+    sources = gather_sources(results_folder, methods)
     _say_problems(sources, say)
     return output.write_site(plan_files(sources), out)
 
 
-def find_stale_files(results_folder: Path, out: Path, say: Say = say_nothing) -> list[str]:
+def find_stale_files(
+    results_folder: Path, out: Path, say: Say = say_nothing, methods: Sequence[Path] = ()
+) -> list[str]:
     """Say how the site below `out` differs from what `render_site` would write, one line per file.
 
     [] when it does not. Every file is rendered and its bytes compared, a picture's by what they
     show; nothing beside the pages is believed.
     """
-    sources = gather_sources(results_folder)
+    sources = gather_sources(results_folder, methods)
     _say_problems(sources, say)
     return output.find_differences(plan_files(sources), out)
 
@@ -65,8 +70,11 @@ def _say_problems(sources: Sources, say: Say) -> None:
         say(f"note: left out: {problem.place}: {problem.reason}")
 
 
-def gather_sources(results_folder: Path) -> Sources:
-    """Read everything that the pages are made from: cards, references, runs."""
+def gather_sources(results_folder: Path, methods: Sequence[Path] = ()) -> Sources:
+    """Read everything that the pages are made from: cards, references, runs.
+
+    `methods` as in `render_site`; raises PluginError where one of them holds no card.
+    """
     runs, problems = results.read_results(results_folder)
     protocols = {card.name: card for card in protocol_card.scan_cards()[0]}
     for name in dict.fromkeys(result.run.protocol for result in runs):
@@ -75,7 +83,7 @@ def gather_sources(results_folder: Path) -> Sources:
     references = reference_rows.load_references()
     return Sources(
         protocols=tuple(protocols[name] for name in sorted(protocols)),
-        methods=tuple(sorted(method_card.read_cards(), key=lambda card: card.name)),
+        methods=tuple(sorted(method_card.read_cards(methods), key=lambda card: card.name)),
         references=contradictions.annotate_references(references, protocols.values()),
         results=tuple(runs),
         profiles=_read_profiles(results_folder, problems),
@@ -126,13 +134,19 @@ def _judge_claims(runs: Sequence[Result], results_folder: Path) -> tuple[Verdict
 # --- one table or chart ---------------------------------------------------------------------------
 
 
-def export_table(results_folder: Path, name: str, suffix: str, convention: str = "") -> str:
+def export_table(
+    results_folder: Path,
+    name: str,
+    suffix: str,
+    convention: str = "",
+    methods: Sequence[Path] = (),
+) -> str:
     """Return one table of a protocol, ranked, as csv, md, tex or json, or its references as bib.
 
     Raises ProtocolError for an unknown protocol, ResultError where nothing is known under it or the
     convention.
     """
-    sources, protocol = _gather_with_protocol(results_folder, name)
+    sources, protocol = _gather_with_protocol(results_folder, name, methods)
     chosen, _ = _choose_convention(sources, protocol, convention)
     shared = SharedData(sources)
     if suffix == "bib":
@@ -141,7 +155,12 @@ def export_table(results_folder: Path, name: str, suffix: str, convention: str =
 
 
 def save_figures(
-    results_folder: Path, name: str, suffix: str, out: Path, convention: str = ""
+    results_folder: Path,
+    name: str,
+    suffix: str,
+    out: Path,
+    convention: str = "",
+    methods: Sequence[Path] = (),
 ) -> list[Path]:
     """Write every chart of a leaderboard as pdf or png below `out`, for papers; return the files.
 
@@ -150,7 +169,7 @@ def save_figures(
     """
     from benchbox.report.charts import pdf
 
-    sources, protocol = _gather_with_protocol(results_folder, name)
+    sources, protocol = _gather_with_protocol(results_folder, name, methods)
     name = protocol.name
     chosen, is_first = _choose_convention(sources, protocol, convention)
     path = rows.board_path(name, chosen)
@@ -169,13 +188,15 @@ def save_figures(
     return written
 
 
-def _gather_with_protocol(results_folder: Path, asked: str) -> tuple[Sources, Protocol]:
+def _gather_with_protocol(
+    results_folder: Path, asked: str, methods: Sequence[Path]
+) -> tuple[Sources, Protocol]:
     """Read everything, and the card of a protocol that is named or given as a file.
 
     Raises ProtocolError for an unknown one.
     """
     protocol = protocol_card.load_protocol(kept_cards.locate_card(results_folder, asked))
-    sources = gather_sources(results_folder)
+    sources = gather_sources(results_folder, methods)
     others = [card for card in sources.protocols if card.name != protocol.name]
     protocols = sorted([*others, protocol], key=lambda card: card.name)
     return replace(sources, protocols=tuple(protocols)), protocol

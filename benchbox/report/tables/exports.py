@@ -11,7 +11,9 @@ import csv
 import io
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from benchbox.metrics import metric_names, number_format
@@ -36,7 +38,21 @@ _CSV_HEAD = (
 )
 _TEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 _TEX |= {letter: "\\" + letter for letter in "&%$#_{}"}
+_FEW_COLUMNS = 4  # beside which an interval has room
+_WIDE_NAME, _NARROW_NAME = 0.44, 0.22  # of the text's width
+_TYPESET_MARKS = "–—‘’“”…§¶"
+_GREEK = (
+    *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"),
+    *("lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega"),
+)
+_JOURNALS = ("TPAMI", "IJCV", "TIP", "TNNLS", "IVC", "SPL", "TMM", "PRL", "IEEE TPAMI", "CVIU")
 _TEX |= {
+    "†": r"$\dagger$",
+    "°": r"$^\circ$",
+    "−": r"$-$",
+    "≈": r"$\approx$",
+    "≥": r"$\geq$",
+    "∞": r"$\infty$",
     "σ": r"$\sigma$",
     "ω": r"$\omega$",
     "θ": r"$\theta$",
@@ -234,50 +250,57 @@ def _markdown_line(cells: Iterable[str]) -> str:
 
 
 def as_latex(protocol: Protocol, table: Table) -> str:
-    """Write a booktabs table of the rows beside each other.
+    """Write a table of booktabs that breaks over pages and is no wider than a text.
 
-    The best is bold, the second underlined; ± half an interval, σ between seeds.
+    The comparable rows, or all with a dagger where there are none; ablation lines are left out.
+    Every row cites its publication by the key that `as_bibtex` gives it. The best is bold, the
+    second underlined; ± half an interval, σ between seeds.
     """
     shown = _latex_columns(table)
     columns = [table.columns[i] for i in shown]
-    group_head = _tex_line([r"\#", "method", "", *(_escape_tex(c.group) for c in columns)])
+    printed = [row for row in table.rows if not row.ablation]
+    if not printed:
+        printed = [row for row in table.merged if not row.ablation]
+    width = _WIDE_NAME if len(columns) <= _FEW_COLUMNS else _NARROW_NAME
+    head = _tex_line([r"\#", "method", *(_escape_tex(c.group) for c in columns)])
+    notes = list(dict.fromkeys(note for row in printed for note in row.notes))
     lines = [
-        r"% needs \usepackage{booktabs}",
-        r"\begin{table}",
-        rf"\caption{{{_escape_tex(_latex_caption(protocol, table))}}}",
-        rf"\begin{{tabular}}{{rll{'r' * len(columns)}}}",
+        r"% needs \usepackage{booktabs,longtable}",
+        r"\begingroup\footnotesize\setlength{\tabcolsep}{3pt}",
+        rf"\begin{{longtable}}{{@{{}}rp{{{width}\linewidth}}{'r' * len(columns)}@{{}}}}",
+        rf"\caption{{{_escape_tex(_latex_caption(protocol, table))}}}\\",
         r"\toprule",
         _metric_head(columns),
-        group_head,
+        head,
         r"\midrule",
-        *_latex_rows(table, shown),
+        r"\endfirsthead",
+        r"\toprule",
+        head,
+        r"\midrule",
+        r"\endhead",
+        *_latex_rows(printed, table, shown, notes),
     ]
     if table.detectable:
         words = _detectable_words(table)
         lines.append(r"\midrule")
         label = r"smallest detectable difference (80 \% power)"
-        lines.append(_tex_line(["", label, "", *(words[i] for i in shown)]))
-    lines += [r"\bottomrule", r"\end{tabular}"]
-    if table.footnotes:
-        lines.append(r"\footnotesize")
-    for number, note in enumerate(table.footnotes, start=1):
-        lines.append(rf"\par $^{{{number}}}$ {_escape_tex(note)}")
-    return "\n".join([*lines, r"\end{table}", ""])
+        lines.append(_tex_line(["", label, *(words[i] for i in shown)]))
+    lines += [r"\bottomrule", r"\end{longtable}"]
+    for number, note in enumerate(notes, start=1):
+        lines.append(rf"\par\noindent $^{{{number}}}$ {_escape_tex(note)}")
+    return "\n".join([*lines, r"\endgroup", ""])
 
 
 def _latex_columns(table: Table) -> list[int]:
-    """Return the indices of the columns that fit on paper: of all thresholds only the first."""
-    first_threshold = {"", *table.thresholds[:1]}
-    shown = []
-    for index, column in enumerate(table.columns):
-        if column.metric.threshold_text in first_threshold:
-            shown.append(index)
-    return shown
+    """Return the indices of the columns that fit on paper: those that a page shows at first."""
+    return sorted(table.shown_at_first)
 
 
 def _latex_caption(protocol: Protocol, table: Table) -> str:
     convention = metric_names.describe_convention(table.convention)
     caption = f"{protocol.title}; {convention}."
+    if not table.rows:
+        caption += " No row was made under all conditions of the protocol: † marks each other."
     caption += " Equal ranks: the test set shows no difference."
     caption += f" ±: half the {protocol.interval:.0%} interval over {protocol.cluster}s."
     if table.has_seeds:
@@ -290,28 +313,45 @@ def _metric_head(columns: Sequence[Column]) -> str:
     for column in columns:
         title = column.metric.title + _unit(column)
         spans[title] = spans.get(title, 0) + 1
-    cells = ["", "", ""]
+    cells = ["", ""]
     for title, span in spans.items():
         cells.append(rf"\multicolumn{{{span}}}{{c}}{{{_escape_tex(title)}}}")
     return _tex_line(cells)
 
 
-def _latex_rows(table: Table, shown: Sequence[int]) -> list[str]:
+def _latex_rows(
+    printed: Sequence[Row], table: Table, shown: Sequence[int], notes: Sequence[str]
+) -> list[str]:
     commands = {}
     for index in shown:
-        cells = [row.cells[index] for row in table.rows]
+        cells = [row.cells[index] for row in printed]
         lower_is_better = table.columns[index].metric.lower_is_better
         commands[index] = _tex_commands(cells, lower_is_better)
     lines = []
-    for number, row in enumerate(table.rows):
-        name = _escape_tex(row.name)
-        if row.marks:
-            name += f"$^{{{','.join(map(str, row.marks))}}}$"
-        words = _source_words(row) or ", ".join(filter(None, [*row.details, row.seeds_text]))
-        line = [str(row.rank or ""), name, _escape_tex(words)]
-        line += [_tex_cell(row.cells[index], commands[index][number]) for index in shown]
+    for number, row in enumerate(printed):
+        line = [str(row.rank or ""), _tex_name(row, notes)]
+        for index in shown:
+            interval = index == table.ranked_by and len(shown) <= _FEW_COLUMNS
+            line.append(_tex_cell(row.cells[index], commands[index][number], interval=interval))
         lines.append(_tex_line(line))
     return lines
+
+
+def _tex_name(row: Row, notes: Sequence[str]) -> str:
+    """Print a row's name with its citation, what tells it from others, and its marks."""
+    name = _escape_tex(row.name)
+    if row.not_comparable:
+        name += r"$^{\dagger}$"
+    if row.cite:
+        name += rf"~\cite{{{_cite_key(row.cite)}}}"
+    words = ", ".join(filter(None, [*row.details, row.seeds_text]))
+    if not row.cite:
+        words = words or _source_words(row)
+    if words:
+        name += f" ({_escape_tex(words)})"
+    if row.notes:
+        name += f"$^{{{','.join(str(notes.index(note) + 1) for note in row.notes)}}}$"
+    return name
 
 
 def _tex_line(cells: Iterable[str]) -> str:
@@ -332,60 +372,127 @@ def _tex_commands(cells: Sequence[Cell | None], lower_is_better: bool) -> list[s
     return commands
 
 
-def _tex_cell(cell: Cell | None, command: str) -> str:
+def _tex_cell(cell: Cell | None, command: str, *, interval: bool) -> str:
     if cell is None:
         return "--"
     text = cell.text
     if command:
         text = f"{command}{{{cell.text}}}"
-    if cell.ends:
+    if cell.ends and interval:
         low, high = cell.ends
         digits = len(cell.text.partition(".")[2])
         text += rf" $\pm$ {(high - low) / 2:.{digits}f}"
-    if cell.std_text:
+    if cell.std_text and interval:
         text += rf" ($\sigma$ {cell.std_text})"
     return text
 
 
 def _escape_tex(text: str) -> str:
-    return "".join(_TEX.get(letter, letter) for letter in _one_line(text))
+    r"""Write a text for LaTeX, whatever letters it has: what a plain one lacks is named by number.
+
+    >>> print(_escape_tex("G&LSR_ω, 中"))
+    G\&LSR\_$\omega$, \texttt{U+4E2D}
+    """
+    composed = unicodedata.normalize("NFC", _one_line(text))
+    return "".join(_tex_letter(letter) for letter in composed)
+
+
+def _tex_letter(letter: str) -> str:
+    if letter in _TEX:
+        return _TEX[letter]
+    if letter.isascii() or letter in _TYPESET_MARKS or _is_latin(letter):
+        return letter if letter.isprintable() else ""
+    plain = unicodedata.normalize("NFKD", letter)
+    name = unicodedata.name(plain[0], "")
+    if name.startswith("GREEK "):
+        greek = name.rpartition(" ")[2].lower()
+        if greek in _GREEK:
+            return rf"$\{greek.capitalize() if 'CAPITAL' in name else greek}$"
+    if plain.isascii():
+        return "".join(_tex_letter(part) for part in plain)
+    return rf"\texttt{{U+{ord(letter):04X}}}"
+
+
+def _is_latin(letter: str) -> bool:
+    """Tell whether LaTeX's standard encoding has a letter: Latin-1 and Latin Extended-A."""
+    return 0xC0 <= ord(letter) <= 0x17F and letter not in "×÷ĸŉſ"
 
 
 # --- BibTeX ---------------------------------------------------------------------------------------
 
 
-def as_bibtex(papers: Iterable[Paper], cards: Iterable[MethodCard]) -> str:
-    """Write an entry for every paper that is cited and for every method that was measured."""
+def as_bibtex(
+    papers: Iterable[Paper],
+    cards: Iterable[MethodCard],
+    stated: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+) -> str:
+    """Write an entry for every paper that is cited and for every method that was measured.
+
+    `stated` holds what was said of methods without a card: name → of WORK_KEYS. What is not known
+    of a publication is left out; lists of other people's figures are none.
+    """
     entries: dict[str, Mapping[str, str]] = {}
     for paper in papers:
+        if paper.kind == "collection":
+            continue
         entries[paper.key] = {
             "title": paper.title,
             "author": paper.authors,
             "venue": paper.venue,
-            "year": str(paper.year),
+            "year": paper.year,
             "url": paper.url,
+            "kind": paper.kind,
         }
     for card in cards:
         if card.paper.get("title"):
             facts = {"author": card.paper.get("authors", ""), **card.paper}
             entries.setdefault(card.name, facts)
+    for name, words in stated.items():
+        if words.get("paper"):
+            facts = {key: words.get(key, "") for key in ("url", "year")}
+            entries.setdefault(name, {"title": words["paper"], **facts})
     return "\n".join(_bibtex_entry(key, entries[key]) for key in sorted(entries))
+
+
+def _cite_key(key: str) -> str:
+    return re.sub(r"[^A-Za-z0-9-]", "", key)
 
 
 def _bibtex_entry(key: str, facts: Mapping[str, str]) -> str:
     authors = _split_authors(facts.get("author", ""))
+    venue, url = facts.get("venue", ""), facts.get("url", "")
+    kind, place = _entry_kind(venue, facts.get("kind", ""))
     fields = {
         "title": f"{{{_escape_tex(facts.get('title', ''))}}}",
         "author": _escape_tex(" and ".join(authors)),
-        "booktitle": _escape_tex(facts.get("venue", "")),
+        place: _escape_tex(venue),
         "year": facts.get("year", ""),
-        "url": facts.get("url", ""),
+        **_identifiers(url),
+        "url": url,
     }
-    lines = [f"@inproceedings{{{re.sub(r'[^A-Za-z0-9-]', '', key)},"]
+    lines = [f"@{kind}{{{_cite_key(key)},"]
     for name, value in fields.items():
         if value:
             lines.append(f"  {name} = {{{value}}},")
     return "\n".join([*lines, "}", ""])
+
+
+def _entry_kind(venue: str, kind: str) -> tuple[str, str]:
+    """Return BibTeX's type of an entry and where its venue stands."""
+    if venue in _JOURNALS:
+        return "article", "journal"
+    if kind == "software" or not venue or venue == "arXiv":
+        return "misc", "howpublished"
+    return "inproceedings", "booktitle"
+
+
+def _identifiers(url: str) -> dict[str, str]:
+    """Return what a link says of arXiv's number or the DOI."""
+    if match := re.fullmatch(r"https://arxiv\.org/abs/([\d.]+)", url):
+        return {"eprint": match[1], "archiveprefix": "arXiv"}
+    if url.startswith("https://doi.org/"):
+        return {"doi": url.removeprefix("https://doi.org/")}
+    return {}
 
 
 def _split_authors(text: str) -> list[str]:

@@ -172,6 +172,7 @@ def _paper_entry(paper_row: PaperRow, columns: Sequence[Column]) -> _Entry:
         facts=paper_row.facts,
         ablation=paper_row.ablation,
         family=paper_row.publication or paper_row.method,
+        cite=paper_row.publication,
         title=paper_row.title,
         url=paper_row.url,
         code=paper_row.code,

@@ -47,9 +47,12 @@ def flag_ratio(scores: GroupScores, metric: str, span: tuple[float, float] | Non
     ratio = harder.value / easier.value
     if span[0] <= ratio <= span[1]:
         return ""
+    known, hard = EASIER, HARDER
+    if ratio < span[0]:
+        known, hard = HARDER, EASIER
     return (
         f"{HARDER} / {EASIER} is {ratio:.2f}, papers print {span[0]:.2f} to {span[1]:.2f}: "
-        f"its training may have held the {EASIER if ratio > span[1] else HARDER} test faces"
+        f"its training held {known} test faces, or it is weak on {hard} ones"
     )
 
 

@@ -101,6 +101,7 @@ class Row:
     ablation: bool = False  # a line of a paper's ablation
     baseline: bool = False
     family: str = ""  # the method that it is a variant of
+    cite: str = ""  # key of its publication in a bibliography, "" where none is known
     title: str = ""  # of its publication
     url: str = ""
     code: str = ""
@@ -305,9 +306,13 @@ def leading_row(table: Table) -> Row | None:
 
 
 def best_measured(table: Table) -> Row | None:
-    """Return the leading row, else the best measured one of those that are not comparable."""
+    """Return the leading row, else the best measured one of those that are not comparable.
+
+    One that is known to have seen the test items comes last.
+    """
     others = [row for row in all_rows(table) if row.measured and not row.baseline]
-    return leading_row(table) or _best_row(table, others)
+    unseen = [row for row in others if row.facts.seen_test != "yes"]
+    return leading_row(table) or _best_row(table, unseen) or _best_row(table, others)
 
 
 def best_printed(table: Table) -> Row | None:
@@ -488,6 +493,8 @@ def variant_name(title: str, variant_title: str) -> str:
     'SIR, σ = 0.05'
     >>> variant_name("G&LSR", "GSR: global reinitialisation only, l1 loss")
     'G&LSR, GSR'
+    >>> variant_name("dlib", "In its own box")
+    'dlib, in its own box'
     >>> variant_name("TAT", "Table 1, SD: snapshot distillation")
     'TAT, SD'
     """
@@ -497,6 +504,8 @@ def variant_name(title: str, variant_title: str) -> str:
         label = label[: _LONGEST_VARIANT - 1].rstrip() + "…"
     if title.casefold() in label.casefold():
         return label
+    if label[1:2].islower():
+        label = label[:1].lower() + label[1:]
     return f"{title}, {label}"
 
 
@@ -582,6 +591,7 @@ def measured_row(
         facts=facts,
         baseline=bool(card and card.baseline and first.kind != "submitted"),
         family=first.run.method,
+        cite=first.run.method if stated.get("paper") else "",
         title=stated.get("paper", ""),
         url=stated.get("url", ""),
         code=stated.get("code", ""),
