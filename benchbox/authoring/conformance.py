@@ -126,6 +126,7 @@ class _Trial:
         without_labels: Sequence[Sample],
     ) -> None:
         self.method, self.data, self.root, self.test = method, data, root, test
+        self.folder = method.folder.absolute()  # a trial runs in a folder of its own
         self.blame = method_card.blame_method(method)
         self.variant = variant or method.default
         self.without_labels = without_labels
@@ -169,11 +170,17 @@ class _Trial:
             yield from self._check_repeats(module, together, train_s)
         else:
             yield from self._check_variants(module, out, together)
-        if hasattr(module, "weights_files"):
+        if self._brings_weights(module):
             samples = self.without_labels or [*self.job.labelled.samples, *self.test]
             yield from label_free_checks.check_without_labels(
                 lambda some: self._predict(predict, some), samples, self.job.layout
             )
+
+    def _brings_weights(self, module: Any) -> bool:
+        """Tell whether it reads weights of its own; a program says so by `run.files`."""
+        if self.method.program is not None:
+            return bool(self.method.program.files)
+        return hasattr(module, "weights_files")
 
     def _check_predictions(
         self, predict: Callable[[Sequence[Sample]], Any], together: Floats
@@ -260,7 +267,7 @@ class _Trial:
             params=params or self.job.params,
             task=self.job.task,
             layout=self.job.layout,
-            folder=self.method.folder.absolute(),
+            folder=self.folder,
             data=self.data.absolute(),
         )
         return method_call.make_predictor(module, weights, "cpu", setting, self.blame)

@@ -1,6 +1,7 @@
 """The method folder that `benchbox new method NAME` writes: short, working, made to be replaced.
 
-The template `python` is code of one's own; `onnx` is the card of a network, which needs no code.
+The template `python` is code of one's own, `torch` a small network with its training, `onnx` the
+card of a network, which needs no code, `external` another program in any language.
 """
 
 from __future__ import annotations
@@ -68,6 +69,170 @@ _README = """# {title}
 What it does, whose idea it is, what it was trained on.
 """
 _FILES = {"method.toml": _CARD, "__init__.py": _CODE, "README.md": _README}
+
+_TORCH_CARD = """name = "{name}"
+title = "{title}"
+task = ["landmarks"]
+summary = "One sentence about the idea."
+default = "{name}"
+
+[params]
+steps = 2000
+batch = 64
+size = 64          # of a crop, pixels
+expansion = 1.2    # side of the crop over that of the box
+learning_rate = 1e-3
+
+[budgets.smoke]
+steps = 20
+
+[budgets.paper]
+steps = 20000
+
+[variants.{name}]
+title = "As written"
+"""
+
+_TORCH_CODE = '''"""{title}: a small network that regresses points from a crop of the box.
+
+Everything here may be replaced; `benchbox.training` has crops, augmentation, sampler, logs,
+checkpoints and more. Import what is heavy inside the functions, as here.
+"""
+
+
+def train(job):
+    """Train on crops; leave `net.safetensors` under `job.out`."""
+    import torch
+
+    from benchbox import geometry
+    from benchbox.training import checkpoint, crops, sampler, train_log
+
+    from .network import make_network
+
+    params = job.params
+    samples = job.labelled.samples
+    cut = crops.cut_crops(samples, params["size"], params["expansion"])
+    # points in the crop, -1 to 1 from edge to edge: what the network learns
+    in_crop = geometry.transform_points(cut.maps, job.labelled.values)
+    targets = torch.from_numpy(2 * (in_crop + 0.5) / params["size"] - 1).float().to(job.device)
+    net = make_network(job.layout.count).to(job.device)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=params["learning_rate"])
+    steps, batch = params["steps"], params["batch"]
+    with train_log.TrainLog(job.out, "train", steps, batch, len(samples)) as log:
+        for step in range(steps):
+            rows = sampler.epoch_rows([job.seed], len(samples), step * batch, batch)
+            pictures = crops.to_input(cut.take(rows), job.device)
+            loss = (net(pictures) - targets[rows]).abs().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            log.step(step + 1, loss.detach())
+    facts = {{"points": str(job.layout.count)}}
+    checkpoint.save_weights(job.out / "net.safetensors", {{"net": net}}, facts)
+
+
+def predictor(weights, device, params, layout):
+    """Return samples → (n, K, 2) px; a row of NaN is no prediction."""
+    import numpy as np
+    import torch
+
+    from benchbox import geometry
+    from benchbox.training import checkpoint, crops
+
+    from .network import make_network
+
+    tensors = checkpoint.load_weights(weights / "net.safetensors")
+    net = make_network(layout.count)
+    net.load_state_dict({{key.removeprefix("net."): value for key, value in tensors.items()}})
+    net.to(device).eval()
+
+    def predict(samples):
+        cut = crops.cut_crops(samples, params["size"], params["expansion"])
+        with torch.no_grad():
+            points = net(crops.to_input(cut.images, device)).cpu().numpy().astype(np.float64)
+        in_crop = (points + 1) / 2 * params["size"] - 0.5
+        return geometry.transform_points(geometry.invert_maps(cut.maps), in_crop)
+
+    return predict
+'''
+
+_TORCH_NETWORK = '''"""The network."""
+
+from torch import nn
+
+
+def make_network(points):
+    """Return a network: (n, 3, size, size) → (n, points, 2) in -1 … 1."""
+    layers = []
+    channels = 3
+    for width in (16, 32, 64, 128):
+        layers += [nn.Conv2d(channels, width, 3, 2, 1), nn.BatchNorm2d(width), nn.ReLU()]
+        channels = width
+    head = [nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(16 * channels, 2 * points)]
+    return nn.Sequential(*layers, *head, nn.Unflatten(1, (points, 2)))
+'''
+
+_PROGRAM_CARD = """name = "{name}"
+title = "{title}"
+task = ["{task}"]
+summary = "One sentence: what the program is and what it was trained on."
+default = "{name}"
+
+[run]                        # another program: manifest in, predictions out
+command = "python3 predict.py {{manifest}} {{predictions}}"
+seconds = 3600               # for all test items
+# memory_gb = 8              # what it and its children may hold at a time
+# files = ["net.bin"]        # what it reads: hashed into the record
+manifest = "json"            # or csv
+predictions = "csv"          # or npz
+
+[variants.{name}]
+title = "As its authors give it"
+"""
+
+_PROGRAM_CODE = '''"""Read a manifest, write predictions: any language will do.
+
+The manifest lists the test items: id, path of a PNG, box [x0, y0, x1, y1], further boxes, meta.
+Points are pixels; the middle of the first one is (0, 0). A row whose cells are empty is no answer.
+"""
+
+import csv
+import json
+import sys
+
+HEADS = {{"gaze3d": ["x", "y", "z"], "gaze2d": ["x", "y"]}}
+
+
+def predict(item, manifest):
+    """Answer for one item: here something that depends on its box alone."""
+    x0, y0, x1, y1 = item["box"] or [0, 0, 1, 1]
+    if manifest["task"] == "gaze3d":  # a unit vector from the eyes, z away from the camera
+        across = (x0 + x1) % 7 / 100
+        return [across, 0.0, -((1 - across**2) ** 0.5)]
+    if manifest["task"] == "gaze2d":  # cm on the screen's plane, from the camera
+        return [(x0 + x1) % 7, -((y0 + y1) % 7) - 1]
+    numbers = []
+    for point in range(manifest["points"]):
+        numbers += [x0 + (x1 - x0) * (point % 10) / 10, y0 + (y1 - y0) * (point // 10) / 10]
+    return numbers
+
+
+def main(manifest_file, predictions_file):
+    with open(manifest_file, encoding="utf-8") as file:
+        manifest = json.load(file)
+    head = HEADS.get(manifest["task"])
+    if head is None:
+        head = [f"{{axis}}{{point}}" for point in range(manifest["points"]) for axis in "xy"]
+    with open(predictions_file, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", *head])
+        for item in manifest["items"]:
+            writer.writerow([item["id"], *predict(item, manifest)])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
+'''
 
 _NETWORK_METHOD = """name = "{name}"
 title = "{title}"
@@ -153,10 +318,23 @@ _NETWORK_OUTPUTS = {
 
 def _template_files(template: str, task: str) -> dict[str, str]:
     """Return name → text of the files of a template."""
+    if template in ("python", "torch") and task != "landmarks":
+        raise PluginError(f"--task {task}: the template {template} is for landmarks; edit its card")
     if template == "python":
-        if task != "landmarks":
-            raise PluginError(f"--task {task}: the template python is for landmarks; edit its card")
         return _FILES
+    if template == "torch":
+        return {
+            "method.toml": _TORCH_CARD,
+            "__init__.py": _TORCH_CODE,
+            "network.py": _TORCH_NETWORK,
+            "README.md": _README,
+        }
+    if template == "external":
+        return {
+            "method.toml": _PROGRAM_CARD,
+            "predict.py": _PROGRAM_CODE,
+            "README.md": _NETWORK_README,
+        }
     return {
         "method.toml": _NETWORK_METHOD,
         "network.toml": _NETWORK_INPUT + _NETWORK_OUTPUTS[task],

@@ -119,17 +119,18 @@ def new_group() -> None:
 )
 @click.option(
     "--template",
-    type=click.Choice(["python", "onnx"]),
+    type=click.Choice(["python", "torch", "onnx", "external"]),
     default="python",
     show_default=True,
-    help="Code of your own, or the card of a network in an ONNX file, which needs none.",
+    help="Code of your own; a small network of torch and its training; the card of a network "
+    "in an ONNX file; another program in any language.",
 )
 @click.option(
     "--task",
     type=click.Choice(["landmarks", "gaze3d", "gaze2d"]),
     default="landmarks",
     show_default=True,
-    help="What the network of --template onnx predicts.",
+    help="What the network or program of --template onnx or external predicts.",
 )
 def new_method(name: str, methods: Path, template: str, task: str) -> None:
     """Write a small working method folder to start from."""

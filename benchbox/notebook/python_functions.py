@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -180,16 +180,17 @@ def manifest(
     split: str = "test",
     *,
     data: str | Path | None = None,
-    pictures: str | Path | None = None,
+    pictures: str | Path | Literal[False] | None = None,
     labels: bool = False,
 ) -> pd.DataFrame:
     """Return what a method sees, a row for each item: id, path, boxes, rotation, origin.
 
     In the pixel frame: the centre of the first pixel is (0, 0). `pictures` names a folder to write
-    PNGs to, where pictures are no files of their own; `labels` adds those of training items.
+    PNGs to, where pictures are no files of their own; with False there are none. `labels` adds
+    those of training items.
     """
     card = protocol if isinstance(protocol, Protocol) else str(protocol)
-    folder = None if pictures is None else Path(pictures).expanduser()
+    folder = Path(pictures).expanduser() if isinstance(pictures, str | Path) else pictures
     made = protocol_manifest.make_manifest(
         card, split, data_root(data), pictures=folder, labels=labels
     )

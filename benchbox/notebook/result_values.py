@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _SHOWN_RUNS = 200  # in a notebook's table
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ScoredPredictions:
     """Predictions of your own, scored: `benchbox.score`."""
 
@@ -83,6 +83,9 @@ class ScoredPredictions:
             raise ResultError("these scores were read back without their items' ids")
         return frames.error_frame(self.result.scores.errors, self.result.ids)
 
+    def __repr__(self) -> str:
+        return f"<{self.protocol.name}: {self.headline}>"
+
     def __str__(self) -> str:
         """Return the scores as `benchbox score` prints them."""
         return scoring.format_scores(self.result.scores, self.protocol)
@@ -94,7 +97,7 @@ class ScoredPredictions:
         )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FinishedRun:
     """A finished run and its scores: `benchbox.run`."""
 
@@ -132,6 +135,9 @@ class FinishedRun:
         """Return the error of every test item, a row for each."""
         return _run_errors(self.run)
 
+    def __repr__(self) -> str:
+        return f"<{self.folder}: {self.headline}>"
+
     def __str__(self) -> str:
         """Return the scores as `benchbox run` prints them."""
         return scoring.format_scores(self.outcome.scored.scores, self.protocol)
@@ -144,7 +150,7 @@ class FinishedRun:
         )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RunComparison:
     """Two runs or more against the first of them: `benchbox.compare`."""
 
@@ -153,6 +159,9 @@ class RunComparison:
     def frame(self) -> pd.DataFrame:
         """Return the differences, a row for each group, metric and contestant."""
         return frames.comparison_frame(self.comparison)
+
+    def __repr__(self) -> str:
+        return f"<{len(self.comparison.differences)} differences on {self.comparison.protocol}>"
 
     def __str__(self) -> str:
         """Return the comparison as `benchbox compare` prints it."""
@@ -177,13 +186,16 @@ class RunComparison:
         return table + html_tables.format_notes(self.comparison.notes)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class StoredResults:
     """The finished runs of a folder: `benchbox.load_results`."""
 
     folder: Path
     results: tuple[Result, ...]
     problems: tuple[Problem, ...]  # what could not be read, and why
+
+    def __repr__(self) -> str:
+        return f"<{len(self.results)} runs below {self.folder}>"
 
     def __len__(self) -> int:
         return len(self.results)

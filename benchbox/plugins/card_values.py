@@ -66,6 +66,11 @@ class CardKey:
         return self.target or self.name.rpartition(".")[2]
 
     @property
+    def required(self) -> bool:
+        """Tell whether a card must have it."""
+        return self.default is _REQUIRED
+
+    @property
     def words(self) -> str:
         """Say what is allowed."""
         return self.allowed or self.kind.allowed

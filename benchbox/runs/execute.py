@@ -285,7 +285,7 @@ def run_method(request: RunRequest, say: Say = say_nothing) -> RunOutcome:
             seed=plan.seed,
             budget=plan.budget,
             command=repeat_command(request),
-            code=provenance.code_version(plan.code),
+            code=provenance.code_version(plan.code, _distribution(plan.method)),
             environment=provenance.run_environment(device),
             started=f"{started:%Y-%m-%dT%H:%M:%SZ}",
             sessions=notes["sessions"],
@@ -366,7 +366,7 @@ def _test_training(
             seed=plan.seed,
             budget=plan.budget,
             command=repeat_command(request),
-            code=provenance.code_version(plan.code),
+            code=provenance.code_version(plan.code, _distribution(plan.method)),
             environment=provenance.run_environment(device),
             started=f"{started:%Y-%m-%dT%H:%M:%SZ}",
             sessions=notes["sessions"],
@@ -387,6 +387,11 @@ def _read_training_notes(place: Path, say: Say) -> dict[str, Any]:
     if dead := describe_dead_training(notes):
         say(f"warning: {dead}")
     return notes
+
+
+def _distribution(method: MethodCard) -> str | None:
+    """Name the distribution and version of an installed method, None for a folder given by hand."""
+    return method.source if method.module else None
 
 
 def _make_setting(plan: RunPlan, data: Path) -> method_call.MethodSetting:

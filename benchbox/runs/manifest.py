@@ -61,7 +61,8 @@ def manifest_item(
 ) -> ManifestItem:
     """Return the row of a sample whose picture lies in a file."""
     boxes, meta = dict(sample.boxes), dict(sample.meta)
-    return ManifestItem(sample.id, str(file), sample.box, boxes, rotation, meta, label)
+    path = "" if file == Path() else str(file)
+    return ManifestItem(sample.id, path, sample.box, boxes, rotation, meta, label)
 
 
 # --- pictures -------------------------------------------------------------------------------------

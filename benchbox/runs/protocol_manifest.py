@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from benchbox import layouts
 from benchbox.datasets import assemble, perturb
@@ -28,7 +28,7 @@ def make_manifest(
     split: str,
     data: Path,
     *,
-    pictures: Path | None = None,
+    pictures: Path | Literal[False] | None = None,
     labels: bool = False,
 ) -> Manifest:
     """List the items that a protocol tests or trains on.
@@ -43,7 +43,7 @@ def make_manifest(
         The data root.
     pictures
         Write what a method would see there, a PNG for each item, and list those: needed where
-        pictures are no files of their own (videos, HDF5, rendered sets).
+        pictures are no files of their own (videos, HDF5, rendered sets). False: without pictures.
     labels
         Add the labels of training items.
 
@@ -55,7 +55,8 @@ def make_manifest(
     if labels and split not in ("labelled", "validation"):
         raise DataError(f"labels of the {split} items are not given out")
     protocol = name if isinstance(name, Protocol) else protocol_card.load_protocol(name)
-    index = execute.open_index(protocol, data, training=split != "test")
+    with_pixels = pictures is not False
+    index = execute.open_index(protocol, data, pixels=with_pixels, training=split != "test")
     values = None
     if split == "test":
         # what is read for a scorer leaves out: boxes that were moved
@@ -65,7 +66,9 @@ def make_manifest(
         samples, values = _training_samples(protocol, index, split)
     if not labels:
         values = None
-    if pictures is None:
+    if pictures is False:
+        files, turned = [Path()] * len(samples), 0.0
+    elif pictures is None:
         files = _picture_files(protocol, data, samples)
         turned = protocol.rotation if split == "test" else 0.0
     else:

@@ -16,10 +16,11 @@ from .run_record import CodeVersion, Environment
 _SOURCES = ("benchbox", "methods", "protocols", "pyproject.toml", "setup.py")
 
 
-def code_version(method: CodeDigests | None) -> CodeVersion:
+def code_version(method: CodeDigests | None, source: str | None = None) -> CodeVersion:
     """Name the code that ran: version, commit and whether the sources differ from it.
 
-    `method` is None where no method's code ran. Commit and difference are None outside a checkout.
+    `method` is None where no method's code ran, `source` the distribution that it comes from.
+    Commit and difference are None outside a checkout.
     """
     package = Path(__file__).parents[1]
     commit, dirty = None, None
@@ -33,7 +34,7 @@ def code_version(method: CodeDigests | None) -> CodeVersion:
     content, meaning = "", None
     if method is not None:
         content, meaning = method.content, method.meaning
-    return CodeVersion(__version__, commit, dirty, content, meaning)
+    return CodeVersion(__version__, commit, dirty, content, meaning, source)
 
 
 def run_environment(device: str) -> Environment:

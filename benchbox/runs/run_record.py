@@ -50,6 +50,8 @@ class CodeVersion:
     method: str | None  # digest of the method's folder
     # digest of what its code means (`plugins.code_digest`); older records have none
     method_meaning: str | None = None
+    # distribution and version that the method comes from; None for a folder given by hand
+    source: str | None = None
 
 
 @dataclass(frozen=True)

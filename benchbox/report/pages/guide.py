@@ -43,17 +43,25 @@ _METRICS = (
     "paired_tests",
 )
 GUIDES = {  # name → title, in the order of the menu
+    "tutorial": "Ten minutes to a row of your own",
     "protocols": "Protocol cards in words",
     "metrics": "What the numbers mean",
     "method": "Add a method",
+    "program": "Another program as a method",
     "onnx": "My detector from an ONNX file",
     "gaze": "My gaze data",
     "submit": "Submit predictions",
+    "reproduce": "Reproduce a paper's table",
+    "cluster": "Many runs, logs, where it runs",
     "check": "Check results in your own repository",
     "formats": "Formats of annotations and predictions",
     "data": "Get the data",
     "checks": "What is checked before a number is made",
     "faq": "Why does my number differ?",
+    "why": "Why numbers are made so",
+    "python": "Reference: Python",
+    "commands": "Reference: commands",
+    "cards": "Reference: cards",
 }
 _TABLE_RULE = re.compile(r"=+( +=+)+")
 _UNDERLINE = re.compile(r"-{4,}")

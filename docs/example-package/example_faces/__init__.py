@@ -1,0 +1,1 @@
+"""Methods of example-faces: a folder each."""

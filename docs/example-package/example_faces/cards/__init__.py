@@ -1,0 +1,1 @@
+"""Protocols of example-faces: a card each."""
