@@ -198,8 +198,9 @@ def _check_boxes(index: Index) -> Iterator[Finding]:
 
 def _note_passed_over(module: Dataset, index: Index, root: Path) -> Iterator[Finding]:
     """Count what lies beside the files that are read and is not: pictures, label files, folders."""
-    pictures = set(_picture_files(module, root).values())
-    labels = _label_files(index, root / module.ACCESS.folder)
+    # some readers know whole paths, others paths below the root as it was given
+    pictures = {path.absolute() for path in _picture_files(module, root).values()}
+    labels = {path.absolute() for path in _label_files(index, root / module.ACCESS.folder)}
     named = {path.with_suffix("") for path in pictures}
     unread = []
     for path in _files_beside(pictures):
@@ -223,7 +224,7 @@ def _note_unread_folders(module: Dataset, root: Path, read: Set[Path]) -> Iterat
     """Count the folders of a dataset of which no file is read, though others beside them are."""
     if not read:
         return
-    top = root / module.ACCESS.folder
+    top = (root / module.ACCESS.folder).absolute()
     if not module.ACCESS.folder:  # a card's own files: what they have in common
         top = Path(os.path.commonpath([path.parent for path in read]))
     used: set[Path] = set()

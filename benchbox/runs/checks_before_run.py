@@ -55,11 +55,15 @@ def require_sound_data(
         notes += label_checks.refuse_unless_accepted(protocol.name, faults, accepted)
         for note in said:
             say(f"note: {note}")
-    return _with_accepted(index, notes, say)
+    return _with_accepted(index, notes, root, say)
 
 
 def require_sound_truth(
-    protocol: Protocol, index: Index, accepted: Collection[str], say: Callable[[str], None]
+    protocol: Protocol,
+    index: Index,
+    root: Path,
+    accepted: Collection[str],
+    say: Callable[[str], None],
 ) -> Index:
     """Look at the labels that a score rests on; return the index with what was accepted.
 
@@ -67,10 +71,12 @@ def require_sound_truth(
     """
     check_table.require_known_checks(accepted)
     notes = label_checks.refuse_faults(protocol, index, accepted, training=False)
-    return _with_accepted(index, notes, say)
+    return _with_accepted(index, notes, root, say)
 
 
-def _with_accepted(index: Index, notes: list[str], say: Callable[[str], None]) -> Index:
+def _with_accepted(index: Index, found: list[str], root: Path, say: Callable[[str], None]) -> Index:
+    # no folder of this machine belongs into a record
+    notes = [note.replace(f"{root.absolute()}/", "").replace(f"{root}/", "") for note in found]
     if not notes:
         return index
     for note in notes:

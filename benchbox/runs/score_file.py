@@ -68,7 +68,7 @@ def score_predictions_file(
     index = execute.open_index(protocol, data, pixels=False)
     for note in index.notes:
         say(f"note: {note}")
-    index = checks_before_run.require_sound_truth(protocol, index, accept, say)
+    index = checks_before_run.require_sound_truth(protocol, index, data, accept, say)
     truth = splits.ground_truth(protocol, index)
     record = splits.describe_data(protocol, index)
     for warning in _warn_of_other_truth(file, protocol, index):

@@ -184,6 +184,27 @@ def test_label_files_and_folders_that_nobody_reads_are_counted(tmp_path):
     assert folders.endswith("mine/later")
 
 
+def test_the_command_examines_files_of_a_tool_below_a_relative_root(tmp_path, monkeypatch):
+    """Trap: labels below the root as given and pictures by their whole paths have no common one."""
+    world(tmp_path)
+    points = mean_face("ibug68")[:, :2] * 0.5 + 80
+    for part in ("train", "test"):
+        (tmp_path / f"mine/{part}").mkdir()
+    lines = "".join(f"{x:.2f} {y:.2f}\n" for x, y in points)
+    for row in range(5):
+        pts = f"version: 1\nn_points: 68\n{{\n{lines}}}\n"
+        (tmp_path / f"mine/train/train{row}.pts").write_text(pts)
+        if row < 3:
+            (tmp_path / f"mine/test/test{row}.pts").write_text(pts)
+    text = (tmp_path / "mine.toml").read_text().replace(".csv", "")
+    text = text.replace("source = {", 'source = {format = "pts", origin = 0, ')
+    (tmp_path / "mine.toml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(cli.main, ["data", "verify", "mine.toml", "--data", "."])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.output
+    assert "items have the labels of another one, number for number" in done.output
+
+
 def test_a_picture_that_is_trained_and_tested_on_is_named(tmp_path):
     card = world(tmp_path)
     (tmp_path / "mine/test1.png").write_bytes((tmp_path / "mine/train3.png").read_bytes())
