@@ -166,6 +166,7 @@ OF_OTHERS = {
     ("benchbox/analysis/compare.py", "--fresh"): "run the older one again with",
     ("benchbox/authoring/new_gaze_protocol.py", "--protocol"): "reads it below a data root",
     ("benchbox/analysis/regression_gate.py", "--results"): "makes one from",
+    ("benchbox/training/train_log.py", "--tensorboard"): "needs it",
 }
 
 
