@@ -31,3 +31,16 @@ def test_a_fault_half_way_leaves_the_file_as_it_was(tmp_path):
 def test_a_folder_that_is_not_there_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         atomic_write.write_whole(tmp_path / "nowhere" / "a", "text")
+
+
+def test_what_killed_writers_left_is_swept_up_and_nothing_else(tmp_path):
+    """Trap: each kill leaves a file of some hundred MB beside the checkpoint, for ever."""
+    work = tmp_path / "work"
+    work.mkdir()
+    kept = [tmp_path / "run.json", work / ".lock", work / ".hidden", work / "a.12.34"]
+    left = [tmp_path / ".scores.json.12.140236", work / ".stage.pt.7.1"]
+    for path in kept + left:
+        path.write_text("x")
+    atomic_write.remove_leftovers(tmp_path)
+    assert all(path.exists() for path in kept)
+    assert not any(path.exists() for path in left)

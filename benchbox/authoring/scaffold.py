@@ -6,6 +6,7 @@ card of a network, which needs no code, `external` another program in any langua
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from benchbox.errors import PluginError
@@ -360,13 +361,21 @@ def new_method(
     title = name.replace("-", " ").replace("_", " ").capitalize()
     try:
         folder.mkdir(parents=True)
-        for file, text in files.items():
-            filled = text.format(name=name, title=title, task=task)
-            (folder / file).write_text(filled, encoding="utf-8")
     except FileExistsError as fault:
         raise PluginError(f"{folder} exists; choose another name or delete it") from fault
     except OSError as fault:
-        raise PluginError(
-            f"{folder}: cannot be written: {fault.strerror or fault}; choose --methods DIR"
-        ) from fault
+        raise _cannot_write(folder, fault) from fault
+    try:
+        for file, text in files.items():
+            filled = text.format(name=name, title=title, task=task)
+            (folder / file).write_text(filled, encoding="utf-8")
+    except OSError as fault:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise _cannot_write(folder, fault) from fault
     return folder
+
+
+def _cannot_write(folder: Path, fault: OSError) -> PluginError:
+    return PluginError(
+        f"{folder}: cannot be written: {fault.strerror or fault}; choose --methods DIR"
+    )

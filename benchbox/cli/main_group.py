@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import traceback
 from pathlib import Path
@@ -16,6 +17,8 @@ from . import own_process
 from .printing import allow_narrow_streams, is_verbose, paint, print_note, set_loudness
 
 _LONGEST_MESSAGE = 2000  # characters: a cell or a name may be as long as its file
+# no room, no room for this user, no longer to be written, too large a file, a failing device
+_DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
 
 
 class UserError(click.ClickException):
@@ -85,6 +88,27 @@ class BenchboxGroup(click.Group):
             raise _usage_error(fault, ctx.command_path) from fault
         except KeyboardInterrupt:
             exit_interrupted("interrupted")
+        except Exception as fault:
+            reason = _describe_disk_fault(fault)
+            if not reason:
+                raise
+            own_process.give_up_full_stdout()
+            raise UserError(reason) from fault
+
+
+def _describe_disk_fault(fault: Exception) -> str:
+    """Say what a disk that is full or failing did, "" of any other fault.
+
+    Libraries that write weights hide the system's number in a fault of their own.
+    """
+    for number in _DISK_FAULTS:
+        words = os.strerror(number)
+        if isinstance(fault, OSError) and fault.errno == number:
+            place = fault.filename or "what was to be written"
+            return f"{place}: {words}; make room or choose another disk, then the same command"
+        if words in str(fault):
+            return f"{words} ({fault}); make room or choose another disk, then the same command"
+    return ""
 
 
 def add_loudness(group: click.Group) -> None:

@@ -16,6 +16,7 @@ from typing import Any, TextIO, cast
 
 _PATIENCE_S = 5.0  # for threads and processes that end by themselves
 _STANDARD = 3  # stdin, stdout, stderr
+_STDOUT = 1
 
 
 class _ForgivingStream:
@@ -60,6 +61,14 @@ def open_standard_streams() -> None:
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     if not isinstance(sys.stderr, _ForgivingStream):
         sys.stderr = cast(TextIO, _ForgivingStream(sys.stderr))
+
+
+def give_up_full_stdout() -> None:
+    """Drop what cannot be written to stdout, or Python fails once more when it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
 
 
 def limit_ending(code: int) -> None:

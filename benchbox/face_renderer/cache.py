@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -39,6 +40,7 @@ from .image_sets import SETS, ImageSet
 from .worker import render_chunk, start_worker
 
 CHUNK_SIZE = 32  # pictures
+_SETTLED_S = 3600.0  # after which a folder that one step makes is a leftover
 
 
 @dataclass(frozen=True)
@@ -231,17 +233,29 @@ def _lay_out_columns(plan: RenderPlan, partial: Path) -> None:
     if partial.exists():
         _discard_broken(plan, partial)
     partial.parent.mkdir(parents=True, exist_ok=True)
+    _sweep_leftovers(partial)
     fresh = Path(tempfile.mkdtemp(prefix=f"{partial.name}-", dir=partial.parent))
-    (fresh / "done").mkdir()
-    for name, path in _column_paths(plan, fresh).items():
-        dtype, shape = plan.image_set.columns[name]
-        _allocate_column(path, np.dtype(dtype), (plan.count, *shape))
     try:
+        (fresh / "done").mkdir()
+        for name, path in _column_paths(plan, fresh).items():
+            dtype, shape = plan.image_set.columns[name]
+            _allocate_column(path, np.dtype(dtype), (plan.count, *shape))
         fresh.rename(partial)
     except OSError:
         shutil.rmtree(fresh, ignore_errors=True)
         if not _is_laid_out(plan, partial):
             raise
+
+
+def _sweep_leftovers(partial: Path) -> None:
+    """Delete layouts and broken sets that killed makers left; to make one takes moments."""
+    name = partial.name.removesuffix(".partial")
+    latest = time.time() - _SETTLED_S
+    for pattern in (f"{partial.name}-*", f"{name}.broken-*"):
+        for path in partial.parent.glob(pattern):
+            with suppress(OSError):
+                if path.stat().st_mtime < latest:
+                    shutil.rmtree(path)
 
 
 def _allocate_column(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:

@@ -281,9 +281,18 @@ def _replace_folder(
             run_folders.read_run(target)
             shutil.rmtree(source)
     except OSError as fault:
-        raise ResultError(f"{target}: cannot be written: {fault.strerror or fault}") from fault
-    _remove_empty(copy.parent)
+        shutil.rmtree(copy, ignore_errors=True)
+        raise ResultError(f"{target}: cannot be written: {_first_reason(fault)}") from fault
+    finally:
+        _remove_empty(copy.parent)
     _remove_empty(source.parent)
+
+
+def _first_reason(fault: OSError) -> str:
+    """Say why a file could not be written; copying a folder gathers a reason for each."""
+    if isinstance(fault, shutil.Error) and fault.args and fault.args[0]:
+        return str(fault.args[0][0][-1])
+    return fault.strerror or str(fault)
 
 
 def _remove_empty(folder: Path) -> None:

@@ -28,7 +28,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from benchbox.atomic_write import replace_when_done, write_whole
+from benchbox.atomic_write import (
+    flush_files,
+    remove_leftovers,
+    replace_when_done,
+    write_whole,
+)
 from benchbox.errors import ResultError
 from benchbox.file_lock import lock_file
 from benchbox.file_readers.json_files import read_json_table
@@ -230,6 +235,7 @@ def begin_job(run: Path, identity: Mapping[str, Any], *, fresh: bool = False) ->
     path = work_folder(run) / _JOB
     notes = {"sessions": 0, "test_looks": _recorded_looks(run)}
     try:
+        remove_leftovers(run)
         if fresh:
             _delete_run(run)
         if path.is_file():
@@ -425,6 +431,8 @@ def finish_run(run: Path, record: RunRecord) -> Run:
     log = work_folder(run) / _LOG
     if log.is_file():
         _copy_file(log, run / _LOG)
+    # the record vouches for them, and outlives a power cut that they might not
+    flush_files(work_folder(run) / name for name in record.digests.weights)
     write_json(run / _RUN, {"schema": SCHEMA, **record.to_json()})
     return read_run(run)
 

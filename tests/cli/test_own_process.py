@@ -5,6 +5,9 @@ import sys
 import time
 
 import pytest
+from click.testing import CliRunner
+
+from benchbox.cli import main
 
 RUN = """
 import sys
@@ -64,3 +67,31 @@ def test_closed_streams_do_not_end_a_run(world, redirection):
     done = subprocess.run(["sh", "-c", f"{line} {redirection}"], check=False, timeout=60)
     assert done.returncode == 0
     assert (world.results / "tiny/centre/v/0/run.json").is_file()
+
+
+def test_a_full_disk_behind_stdout_ends_in_one_line(world):
+    """Trap: a traceback and exit code 1, which says that a check failed."""
+    line = f"{sys.executable} -c '{RUN}' list protocols >/dev/full"
+    done = subprocess.run(
+        ["sh", "-c", line], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 2
+    (error,) = done.stderr.splitlines()
+    assert error.startswith("error: what was to be written: No space left on device; make room")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "OSError(28, 'No space left on device', 'w.pt')",
+        "OSError(30, 'Read-only file system', 'w.pt')",
+        "RuntimeError('PytorchStreamWriter failed: No space left on device')",
+    ],
+)
+def test_a_full_disk_under_a_training_ends_in_one_line(world, fault):
+    world.method("centre", CENTRE.format(train=f"raise {fault}"))
+    words = ["run", "--method", "centre", "--protocol", "tiny", "--methods", str(world.methods)]
+    words += ["--data", str(world.data), "--device", "cpu", "--results", str(world.results)]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 2
+    assert "make room or choose another disk" in done.stderr.splitlines()[-1]
