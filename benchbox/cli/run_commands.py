@@ -207,10 +207,10 @@ def _require_trained_so(context: click.Context, request: RunRequest) -> None:
 @budget_option
 @click.option(
     "--executor",
-    type=click.Choice(["local", "ray"]),
+    type=click.Choice(["local", "ray", "slurm"]),
     default="local",
     show_default=True,
-    help="One after the other here, or over the machines of a ray cluster.",
+    help="One after the other here, over a ray cluster, or a script for slurm (--dry-run).",
 )
 @click.option("--dry-run", is_flag=True, help="Print the commands; run none.")
 @data_option
@@ -268,10 +268,15 @@ def sweep_command(
         names.split(","), protocols.split(","), sweep.parse_seeds(seeds), like, print_note
     )
     tests = sweep.test_requests(requests, [name for name in test_on.split(",") if name], print_note)
+    if dry_run and executor == "slurm":
+        click.echo(sweep.slurm_script(requests, tests), nl=False)
+        return
     if dry_run:
         for request in [*requests, *tests]:
-            click.echo(execute.repeat_command(request))
+            click.echo(sweep.paste_command(request))
         return
+    if executor == "slurm":
+        raise click.UsageError("--executor slurm: --dry-run prints the script, sbatch runs it")
     total = len(requests) + len(tests)
     ended: list[tuple[execute.RunRequest, str]] = []
 

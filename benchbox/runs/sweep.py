@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchbox.errors import PluginError, ProtocolError, ResultError
+from benchbox.file_readers.regular_files import short_reason
 from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card as protocols
 from benchbox.types import Protocol
@@ -35,7 +37,13 @@ _MAX_SEEDS = 1000
 _SPAN = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 DONE = "done"
 NOT_TRAINED = "not tested, its training is not done"
-_EXIT_CODES = {2: "refused, see its error above", 130: "interrupted"}
+_TRIES = 3  # of a cell whose node is lost
+LOST = -1  # no exit code is negative: a cell that was lost with its nodes
+_EXIT_CODES = {
+    2: "refused, see its error above",
+    130: "interrupted",
+    LOST: f"lost with its node {_TRIES} times; the same command goes on with it",
+}
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -178,8 +186,45 @@ _START = (
 
 def run_command(request: RunRequest) -> list[str]:
     """Return the words that run a request in a process of its own."""
-    words = [sys.executable, "-P", "-c", _START, json.dumps(_import_path())]
-    words += ["run", "--method", request.method, "--variant", request.variant]
+    return [sys.executable, "-P", "-c", _START, json.dumps(_import_path()), *_words(request)]
+
+
+def paste_command(request: RunRequest) -> str:
+    """Return the line that runs a request, quoted for a POSIX shell, in whatever folder."""
+    return shlex.join(["benchbox", *_words(request)])
+
+
+def slurm_script(requests: Sequence[RunRequest], tests: Sequence[RunRequest]) -> str:
+    """Return an array script for Slurm: a task per training, its tests behind it.
+
+    Every task may be killed and queued again: a run goes on where it was, and what is finished
+    stays. The folders must be the same on every node.
+    """
+    of_training: dict[Path | None, list[RunRequest]] = {}
+    for test in tests:
+        of_training.setdefault(test.weights_of, []).append(test)
+    lines = [
+        "#!/bin/sh",
+        "#SBATCH --job-name=benchbox",
+        f"#SBATCH --array=0-{len(requests) - 1}",
+        "#SBATCH --cpus-per-task=4",
+        "#SBATCH --requeue",
+        "#SBATCH --open-mode=append",
+    ]
+    if requests[0].device != "cpu":
+        lines.append("#SBATCH --gpus-per-task=1")
+    lines += ["set -e", 'case "$SLURM_ARRAY_TASK_ID" in']
+    for number, request in enumerate(requests):
+        lines.append(f"{number})")
+        lines.append(f"  {paste_command(request)}")
+        for test in of_training.get(execute.plan_run(request).place, []):
+            lines.append(f"  {paste_command(test)}")
+        lines.append("  ;;")
+    return "\n".join([*lines, "esac", ""])
+
+
+def _words(request: RunRequest) -> list[str]:
+    words = ["run", "--method", request.method, "--variant", request.variant]
     words += ["--protocol", _absolute_card(request.protocol), "--seed", str(request.seed)]
     words += ["--device", request.device, "--budget", request.budget]
     words += ["--data", str(request.data.absolute())]
@@ -244,23 +289,44 @@ def run_locally(requests: Sequence[RunRequest]) -> Iterator[tuple[RunRequest, in
 def run_on_ray(requests: Sequence[RunRequest]) -> Iterator[tuple[RunRequest, int]]:
     """Run on a Ray cluster (`RAY_ADDRESS`, else this machine), one GPU a run where there are GPUs.
 
-    Data, results and this installation must be at the same paths on every node. Raises PluginError
-    without Ray.
+    Data, results and this installation must be at the same paths on every node. A cell whose node
+    or worker is lost is tried again elsewhere, and goes on from the files that it left; after
+    `_TRIES` it is given up with the exit code `LOST`, and the others go on. Raises PluginError
+    without Ray, or where no cluster answers.
     """
     try:
         import ray
     except ImportError:
         raise PluginError("--executor ray needs Ray: pip install ray") from None
-    ray.init(ignore_reinit_error=True, log_to_driver=True, include_dashboard=False)
+    surroundings = {key: text for key, text in os.environ.items() if key.startswith("BENCHBOX_")}
+    try:
+        ray.init(
+            ignore_reinit_error=True,
+            log_to_driver=True,
+            include_dashboard=False,
+            runtime_env={"env_vars": surroundings},
+        )
+    except (ConnectionError, RuntimeError) as fault:
+        raise PluginError(f"--executor ray: no cluster answers: {short_reason(fault)}") from fault
     try:
         gpus = 0
         if requests[0].device != "cpu":
             gpus = min(1, int(ray.cluster_resources().get("GPU", 0)))
         call = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0)(subprocess.call)
-        waiting = {call.remote(run_command(request)): request for request in requests}
+        waiting = {call.remote(run_command(request)): (request, 1) for request in requests}
         while waiting:
             (done,), _ = ray.wait(list(waiting))
-            yield waiting.pop(done), ray.get(done)
+            request, tries = waiting.pop(done)
+            try:
+                code = ray.get(done)
+            except ray.exceptions.RayError:  # the worker or its node is gone, not the run's fault
+                if tries < _TRIES:
+                    # what it began is there: to begin again would lose it
+                    again = call.remote(run_command(replace(request, fresh=False)))
+                    waiting[again] = (request, tries + 1)
+                    continue
+                code = LOST
+            yield request, code
     finally:
         ray.shutdown()
 

@@ -178,7 +178,9 @@ def read_csv(path: Path) -> Any:
 
 
 def read_references(path: Path) -> Any:
-    return list(reference_rows._read_csv(path, reference_rows.PAPER_COLUMNS, ()))
+    return list(
+        reference_rows._read_csv(path, reference_rows.PAPER_COLUMNS, reference_rows.PAPER_FURTHER)
+    )
 
 
 def read_card(path: Path) -> Any:

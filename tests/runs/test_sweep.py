@@ -1,10 +1,13 @@
 """Many runs from one command: what is told before, what goes on, what stays."""
 
 import json
+import shlex
 import shutil
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -120,11 +123,100 @@ def test_a_dry_run_prints_the_commands_and_runs_none(world, like):
     found = CliRunner().invoke(
         main, words(world, "--methods", "centre", "--seeds", "4", "--dry-run")
     )
-    assert (
-        found.stdout
-        == "benchbox run --method centre --variant v --protocol tiny --seed 4 --budget smoke\n"
+    (line,) = found.stdout.splitlines()
+    assert line.startswith(
+        "benchbox run --method centre --variant v --protocol tiny --seed 4 --device cpu"
     )
     assert not list(run_folders.list_runs(world.results))
+
+
+def test_a_line_of_a_dry_run_runs_as_pasted_from_another_folder(world, like, tmp_path, monkeypatch):
+    """It named neither data nor results, and a card by its file's name alone."""
+    spaced = tmp_path / "my results; rm -rf"
+    made = words(world, "--methods", "centre", "--dry-run")
+    made[made.index("--results") + 1] = spaced
+    line = CliRunner().invoke(main, [str(word) for word in made]).stdout
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    program, *rest = shlex.split(line)
+    assert program == "benchbox"
+    assert CliRunner().invoke(main, rest).exit_code == 0
+    assert [run.method for run in run_folders.list_runs(spaced)] == ["centre"]
+
+
+def test_a_script_for_slurm_has_a_task_per_training(world, like, tmp_path):
+    made = words(world, "--methods", "centre:*", "--seeds", "0-1", "--executor", "slurm")
+    refused = CliRunner().invoke(main, made)
+    assert refused.exit_code == 2
+    assert "sbatch" in refused.stderr
+    script = CliRunner().invoke(main, [*made, "--dry-run"]).stdout
+    assert "#SBATCH --array=0-3\n" in script
+    assert "--gpus" not in script  # of runs on a CPU
+    (tmp_path / "array.sh").write_text(script)
+    (tmp_path / "benchbox").write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / "benchbox").chmod(0o755)
+    surroundings = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SLURM_ARRAY_TASK_ID": "2"}
+    said = subprocess.run(
+        ["sh", str(tmp_path / "array.sh")],
+        env=surroundings,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.startswith(
+        "run --method centre --variant other --protocol tiny --seed 1 --device cpu"
+    )
+    assert said.stdout.count("\n") == 1
+
+
+class FakeRay:
+    """A cluster of which workers are lost as often as `losses` says, by the seed of the run."""
+
+    exceptions = SimpleNamespace(RayError=type("RayError", (Exception,), {}))
+
+    def __init__(self, losses):
+        self.losses, self.calls, self.fresh = dict(losses), [], []
+        self.open = False
+
+    def init(self, **_):
+        self.open = True
+
+    def shutdown(self):
+        self.open = False
+
+    def cluster_resources(self):
+        return {}
+
+    def remote(self, **_):
+        return lambda function: SimpleNamespace(remote=self.submit)
+
+    def submit(self, words):
+        self.fresh.append("--fresh" in words)
+        self.calls.append(words[words.index("--seed") + 1])
+        return len(self.calls) - 1
+
+    def wait(self, waiting):
+        return [waiting[0]], waiting[1:]
+
+    def get(self, number):
+        seed = self.calls[number]
+        if self.losses.get(seed, 0):
+            self.losses[seed] -= 1
+            raise self.exceptions.RayError("the node is gone")
+        return 0
+
+
+def test_a_lost_node_costs_a_try_and_stops_no_other(monkeypatch, like):
+    """A cluster that lost a node lost 7 of 8 cells, and ended in a traceback."""
+    fake = FakeRay({"0": 2, "1": 5})
+    monkeypatch.setitem(sys.modules, "ray", fake)
+    todo = [replace(like, method="centre", protocol="tiny", seed=n, fresh=True) for n in range(3)]
+    ended = {request.seed: code for request, code in sweep.run_on_ray(todo)}
+    assert ended == {0: 0, 1: sweep.LOST, 2: 0}
+    assert (fake.calls.count("0"), fake.calls.count("1"), fake.calls.count("2")) == (3, 3, 1)
+    assert fake.fresh == [True] * 3 + [False] * 4  # what a lost try has left is gone on with
+    assert "lost with its node" in sweep.judge_outcome(todo[1], sweep.LOST)
+    assert not fake.open
 
 
 def test_ctrl_c_waits_for_the_run_under_way_and_starts_no_other(world, like, monkeypatch):
