@@ -42,6 +42,7 @@ from . import (
     split,
 )
 from .formats import images, paths
+from .gaze import direction_checks
 from .index import take_rows
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def examine_dataset(
             yield Finding("note", gaps)
         yield from _check_points(annotated, cards)
         yield from _check_boxes(annotated)
+    yield from _check_directions(name, annotated)
     variant = annotated.variant
     if variant == "complete" and not complete:
         variant = "partial"
@@ -119,6 +121,31 @@ def examine_dataset(
         yield from _check_look_alikes({name: module}, root, cards, known)
     for card in cards:
         yield from _check_protocol(card, root, known, complete=complete)
+
+
+# set of directions → what holds there: people before a notebook look below its camera;
+# ETH-XGaze's cameras stand all around. That gaze follows the head is asked of none: over MPIIGaze
+# pitch goes with the head's by -0.06, yaw by 0.17. Own tables and GazeHub's files are looked at
+# where they are read.
+_EXPECTED_OF_GAZE: dict[str, tuple[str, ...]] = {
+    "eth-xgaze": (),
+    "mpiifacegaze": ("below_camera",),
+    "mpiigaze": ("below_camera",),
+    "mpiigaze-small": ("below_camera",),
+}
+
+
+def _check_directions(name: str, index: Index) -> Iterator[Finding]:
+    """Say where gaze points in a set of directions, and what constants leave of it."""
+    if name not in _EXPECTED_OF_GAZE:
+        return
+    yield from direction_checks.check_gaze(
+        np.asarray(index.values, np.float64),
+        index.clusters,
+        index.meta.get("head_pose"),
+        _EXPECTED_OF_GAZE[name],
+        trained=index.parts == "train",
+    )
 
 
 def fingerprint_index(index: Index) -> str:
