@@ -14,7 +14,8 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+import zlib
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
@@ -35,12 +36,13 @@ from benchbox.file_readers.json_files import read_json_table
 from benchbox.file_readers.numpy_files import map_npy
 from benchbox.progress import progress_bar
 
-from . import GENERATOR_VERSION
+from . import GENERATOR_VERSION, set_digests
 from .image_sets import SETS, ImageSet
 from .worker import render_chunk, start_worker
 
 CHUNK_SIZE = 32  # pictures
 _SETTLED_S = 3600.0  # after which a folder that one step makes is a leftover
+_PIECE_BYTES = 1 << 24  # of a file that is read for its checksum
 
 
 @dataclass(frozen=True)
@@ -118,8 +120,11 @@ def _column_paths(plan: RenderPlan, folder: Path) -> dict[str, Path]:
 # --- reading --------------------------------------------------------------------------------------
 
 
-def find_fault(plan: RenderPlan, folder: Path | None = None) -> str:
-    """Return "" when a finished set is whole, else what is wrong with it."""
+def find_fault(plan: RenderPlan, folder: Path | None = None, checked: Collection[str] = ()) -> str:
+    """Return "" when a finished set is whole, else what is wrong with it.
+
+    The files of the columns `checked` are read and held against their checksums.
+    """
     folder = folder or cache_folder(plan)
     if not folder.is_dir():
         return "not rendered yet"
@@ -136,7 +141,25 @@ def find_fault(plan: RenderPlan, folder: Path | None = None) -> str:
         size = path.stat().st_size if path.is_file() else -1
         if size != expected:
             return f"{path.name} has {size} bytes instead of {expected}"
+        if name in checked and _is_damaged(path, manifest):
+            return f"{path.name} is not what was written"
     return ""
+
+
+def _is_damaged(path: Path, manifest: Mapping[str, Any]) -> bool:
+    """Tell whether a file has another checksum than its manifest says; older ones say none."""
+    checksums = manifest.get("crc32")
+    if not isinstance(checksums, dict):
+        return False
+    return bool(checksums.get(path.stem) != _checksum(path))
+
+
+def _checksum(path: Path) -> int:
+    total = 0
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            total = zlib.crc32(piece, total)
+    return total
 
 
 def load_columns(
@@ -146,12 +169,26 @@ def load_columns(
 
     Raises DataError when the cache folder cannot be written or has no room, or a worker is killed.
     """
+    return _load_checked(plan, list(plan.image_set.columns), workers or os.cpu_count() or 1)
+
+
+def _load_checked(
+    plan: RenderPlan, checked: Collection[str], workers: int
+) -> dict[str, np.ndarray[Any, Any]]:
+    """Load a set whose columns `checked` are held against their checksums, labels against theirs.
+
+    What is damaged is rendered again.
+    """
     folder = cache_folder(plan)
     with _explain_disk_faults(plan, folder):
-        if find_fault(plan):
-            _make_set(plan, folder, workers or os.cpu_count() or 1)
+        if find_fault(plan, checked=checked):
+            _make_set(plan, folder, workers, checked)
         paths = _column_paths(plan, folder)
-        return {name: map_npy(path) for name, path in paths.items()}
+        columns: dict[str, np.ndarray[Any, Any]] = {}
+        for name, path in paths.items():
+            columns[name] = map_npy(path)
+    set_digests.require_known_labels(plan, columns)
+    return columns
 
 
 def read_columns(plan: RenderPlan, *, pixels: bool) -> dict[str, np.ndarray[Any, Any]]:
@@ -162,8 +199,9 @@ def read_columns(plan: RenderPlan, *, pixels: bool) -> dict[str, np.ndarray[Any,
     Raises DataError as `load_columns` does.
     """
     if not pixels and find_fault(plan):
-        return {name: column.copy() for name, column in _geometry_columns(plan).items()}
-    columns = load_columns(plan)
+        return {name: column.copy() for name, column in draw_labels(plan).items()}
+    checked = [name for name in plan.image_set.columns if pixels or name != "pixels"]
+    columns = _load_checked(plan, checked, os.cpu_count() or 1)
     for name, column in columns.items():
         if name != "pixels":
             columns[name] = np.array(column)
@@ -171,7 +209,7 @@ def read_columns(plan: RenderPlan, *, pixels: bool) -> dict[str, np.ndarray[Any,
 
 
 @lru_cache(maxsize=4)
-def _geometry_columns(plan: RenderPlan) -> dict[str, np.ndarray[Any, Any]]:
+def draw_labels(plan: RenderPlan) -> dict[str, np.ndarray[Any, Any]]:
     """Return the columns that take no picture: seconds of work, which many runs share."""
     parts = []
     for part, size in plan.parts:
@@ -194,15 +232,20 @@ def _explain_disk_faults(plan: RenderPlan, folder: Path) -> Iterator[None]:
         ) from fault
 
 
-def _make_set(plan: RenderPlan, folder: Path, workers: int) -> None:
+def _make_set(plan: RenderPlan, folder: Path, workers: int, checked: Collection[str] = ()) -> None:
     partial = folder.with_name(f"{folder.name}.partial")
     if folder.exists():
-        _discard_broken(plan, folder)
+        _discard_broken(plan, folder, checked)
     try:
         _lay_out_columns(plan, partial)
         _render_chunks(plan, partial, workers)
         sizes = {name: path.stat().st_size for name, path in _column_paths(plan, partial).items()}
-        manifest = {"version": plan.image_set.version, "parts": plan.parts, "bytes": sizes}
+        manifest = {
+            "version": plan.image_set.version,
+            "parts": plan.parts,
+            "bytes": sizes,
+            "crc32": {name: _checksum(path) for name, path in _column_paths(plan, partial).items()},
+        }
         write_whole(partial / "manifest.json", json.dumps(manifest))
         partial.rename(folder)
     except OSError:
@@ -212,7 +255,7 @@ def _make_set(plan: RenderPlan, folder: Path, workers: int) -> None:
     shutil.rmtree(folder / "done", ignore_errors=True)
 
 
-def _discard_broken(plan: RenderPlan, folder: Path) -> None:
+def _discard_broken(plan: RenderPlan, folder: Path, checked: Collection[str] = ()) -> None:
     """Move a broken set out of the way in one step, then delete it.
 
     Put it back if it turns out to be whole.
@@ -220,7 +263,7 @@ def _discard_broken(plan: RenderPlan, folder: Path) -> None:
     grave = Path(tempfile.mkdtemp(prefix=f"{folder.name}.broken-", dir=folder.parent))
     moved = grave / folder.name
     folder.rename(moved)
-    if not find_fault(plan, moved):  # another process repaired it since it was looked at
+    if not find_fault(plan, moved, checked):  # another process repaired it since it was looked at
         with suppress(OSError):
             moved.rename(folder)
     shutil.rmtree(grave, ignore_errors=True)

@@ -74,6 +74,29 @@ def test_pictures_are_decoded_once_and_the_crops_are_the_same(cache):
     assert [path.suffix for path in sorted(cache.iterdir())] == [".lock", ".npy"]
 
 
+def test_one_flipped_bit_costs_the_decoding_and_never_a_number(cache, capsys):
+    """Trap: damaged pixels were trained on without a word."""
+    decoder = Decoder()
+    wanted = cut_crops(decoder.samples(5), SIZE, 1.5).images
+    cached_crops(decoder.samples(5), SIZE, 1.5)
+    (place,) = cache.glob("*.npy")
+    whole = place.read_bytes()
+    head = len(whole) - wanted.size - len("crc32 01234567")
+    for at in (head, head + wanted.size // 2, len(whole) - 20, len(whole) - 3):
+        flipped = bytearray(whole)
+        flipped[at] ^= 4
+        place.write_bytes(flipped)
+        before = decoder.count
+        np.testing.assert_array_equal(cached_crops(decoder.samples(5), SIZE, 1.5).images, wanted)
+        assert decoder.count == before + 5
+        assert "is damaged and decoded again" in capsys.readouterr().err
+        assert place.read_bytes() == whole
+    # a set of an earlier version has no checksum
+    place.write_bytes(whole[: -len("crc32 01234567")])
+    cached_crops(decoder.samples(5), SIZE, 1.5)
+    assert place.read_bytes() == whole
+
+
 def test_another_picture_box_id_or_size_is_another_set():
     """A stale crop would be a wrong number that nobody sees."""
     samples = Decoder().samples(3)

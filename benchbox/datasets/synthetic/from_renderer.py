@@ -51,7 +51,7 @@ def generator_note(plan: RenderPlan) -> str:
 
 def check_cache(plan: RenderPlan, items: str = "pictures") -> list[Finding]:
     """Say whether a rendered set is in the cache and whole; `items` is what it holds."""
-    fault = cache.find_fault(plan)
+    fault = cache.find_fault(plan, checked=list(plan.image_set.columns))
     folder = cache.cache_folder(plan)
     if not fault:
         return [

@@ -158,10 +158,10 @@ def test_many_runs_are_scored_with_one_look_at_the_geometry(tmp_path, monkeypatc
     monkeypatch.setenv("BENCHBOX_CACHE", str(tmp_path))
     plan = cache.RenderPlan("counted", (("train", 2),), "gazestare")
     cache.read_columns(plan, pixels=False)
-    before = cache._geometry_columns.cache_info().misses
+    before = cache.draw_labels.cache_info().misses
     for _ in range(3):
         cache.read_columns(plan, pixels=False)
-    assert cache._geometry_columns.cache_info().misses == before
+    assert cache.draw_labels.cache_info().misses == before
 
 
 def test_the_quick_way_to_a_tiny_set_of_either_task():
