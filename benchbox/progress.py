@@ -1,7 +1,7 @@
 """Progress that moves on a terminal, and is one line for each step of the work in a log.
 
-A log is read afterwards: a step is said once, when it is done, and every ten minutes while it
-lasts. Quiet commands show none.
+A log is read afterwards: a step that took a second or more is said once, when it is done, and every
+ten minutes while it lasts. Quiet commands show none.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from tqdm import tqdm
 
 _LOG_PAUSE_S = 600.0
+_SHORTEST_S = 1.0  # of a step that a log mentions
 _quiet = False
 
 
@@ -46,7 +47,8 @@ class _LogLine(tqdm):  # type: ignore[misc]
         if _quiet or self._closed:
             return
         self._closed = True
-        self._say()
+        if self.format_dict["elapsed"] >= _SHORTEST_S:
+            self._say()
         self._decr_instances(self)
 
     def _say(self) -> None:

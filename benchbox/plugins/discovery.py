@@ -48,9 +48,13 @@ class CollectionFault:
 def find_collections(group: str) -> list[Collection]:
     """Locate every collection of an entry-point group, ours first, the others by name."""
     found = []
+    seen: set[Path] = set()
     for point in _entry_points(group):
         for folder in _card_folders(point, group):
-            found.append(Collection(_distribution(point), point.value, folder))
+            # two distributions may name one package: an older installation of this one beside it
+            if folder.resolve() not in seen:
+                seen.add(folder.resolve())
+                found.append(Collection(_distribution(point), point.value, folder))
     return found
 
 

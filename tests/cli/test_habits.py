@@ -125,6 +125,9 @@ def test_progress_in_a_log_is_one_line_for_a_step(monkeypatch):
     """Trap: a CI log of a training holds a thousand states of one bar."""
     log = io.StringIO()
     monkeypatch.setattr(sys, "stderr", log)
+    list(progress.progress_bar(range(9), desc="a moment", unit="face"))
+    assert log.getvalue() == ""
+    monkeypatch.setattr(progress, "_SHORTEST_S", 0.0)
     with progress.progress_bar(total=1000, desc="decoding", unit="batch") as bar:
         for _ in range(1000):
             bar.update()
