@@ -11,6 +11,7 @@ from benchbox.errors import DataError, PluginError, ProtocolError, ResultError
 from benchbox.metrics import per_point
 from benchbox.plugins import method_card
 from benchbox.runs import array_files, execute, run_folders, score_file
+from benchbox.runs.run_record import describe_dead_training
 
 # Answers with the centre of the box at every point: its predictions and errors are known.
 CENTRE = """
@@ -459,3 +460,55 @@ def test_iterations_of_sir_share_their_weights_and_a_shorter_cascade_is_the_star
         alone, own = stages(world.results / "alone", then)
         assert (taken, alone) == (True, False)
         assert shared == own
+
+
+DEAD = """
+import json
+import numpy as np
+
+def train(job):
+    stages = {"global": {"dead_units": 0.01, "dead_layers": 0.0},
+              "local": {"dead_units": 0.98, "dead_layers": 0.875}}
+    (job.out / "training.json").write_text(json.dumps({"stages": stages}))
+    (job.out / "w.safetensors").write_bytes(b"1")
+
+def predictor(weights, device):
+    offsets = np.arange(136).reshape(68, 2) / 8
+    return lambda samples: np.stack([s.box[:2] + offsets for s in samples]).astype(np.float32)
+"""
+
+
+def test_a_training_that_ended_dead_is_told(world, request_for):
+    """The trap: a network whose units all died leaves a number like any other."""
+    world.method("dead", DEAD)
+    said: list[str] = []
+    run = execute.run_method(request_for("dead"), said.append).run
+    (warning,) = [line for line in said if "dead" in line and line.startswith("warning")]
+    assert warning == (
+        "warning: training ended dead: stage local, 88 % of its layers and 98 % of its units got "
+        "no gradient"
+    )
+    assert run.record.training["stages"]["local"]["dead_units"] == 0.98
+
+
+@pytest.mark.parametrize(
+    "training",
+    [
+        {},
+        {"stages": {"net": {"dead_units": 0.5, "dead_layers": 0.0}}},
+        {"stages": {"net": {"dead_units": "all", "dead_layers": True}}},
+        {"stages": ["net"]},
+        {"stages": {"net": 1.0}},
+        {"folds": {"p00": 3}},
+    ],
+)
+def test_what_is_not_dead_or_not_told_is_no_warning(training):
+    assert describe_dead_training(training) == ""
+
+
+def test_a_fold_that_ended_dead_is_named():
+    notes = {"stages": {"net": {"dead_units": 1.0, "dead_layers": 1.0}}}
+    assert describe_dead_training({"folds": {"p00": {"stages": {}}, "p03": notes}}) == (
+        "training ended dead: stage p03/net, 100 % of its layers and 100 % of its units got no "
+        "gradient"
+    )

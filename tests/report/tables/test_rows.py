@@ -179,3 +179,16 @@ def test_a_mapped_row_names_its_map(results, demo):
     mapped = replace(record, data=replace(record.data, notes=notes))
     named = replace(first, run=replace(first.run, record=mapped))
     assert "points mapped by 98to68-pipnet" in rows.row_details([named])
+
+
+def test_a_training_that_ended_dead_is_said_on_its_row(results, demo):
+    found, _ = stored.read_results(results)
+    first = next(result for result in found if result.run.method == "demo-a")
+    stages = {"net": {"dead_units": 0.9, "dead_layers": 0.75}}
+    record = replace(first.run.record, training={"stages": stages})
+    dead = replace(first, run=replace(first.run, record=record))
+    (words,) = [words for words in rows.row_details([dead]) if "dead" in words]
+    assert words == (
+        f"seed {first.run.seed}: training ended dead: stage net, 75 % of its layers and 90 % of"
+        " its units got no gradient"
+    )
