@@ -94,7 +94,8 @@ def new_protocol(name: str, wishes: Wishes, folder: Path) -> NewProtocol:
     source = single_file(wishes.source, writer)
     marked = WRITERS[writer].read(source, wishes.field)
     if not marked.faces:
-        raise DataError(f"{source}: holds no face with points ({WRITERS[writer].title})")
+        reasons = "; ".join((WRITERS[writer].title, *marked.notes))
+        raise DataError(f"{source}: holds no face with points ({reasons})")
     facts = _Facts(name, wishes, writer, source, marked)
     facts.require_answers()
     root, images, found = _find_root(wishes, source, marked)

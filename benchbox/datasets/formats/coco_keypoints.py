@@ -22,6 +22,7 @@ from .marked_face import (
     MarkedFaces,
     image_name,
     number,
+    refuse_corner_boxes,
     sized_box,
     stated_size,
     table,
@@ -55,6 +56,7 @@ def read_coco(path: Path, field: str = "") -> MarkedFaces:
     count = len(names) or _common_count(chosen, path)
     faces = _read_annotations(chosen, images, sizes, names, count, path)
     faces, more = without_points(faces, "annotations")
+    refuse_corner_boxes(faces, str(path))
     notes += more
     faces, said = _drop_flat_visibility(faces)
     notes += said

@@ -23,6 +23,7 @@ from .marked_face import (
     image_name,
     list_files,
     number,
+    refuse_corner_boxes,
     sized_box,
     stated_size,
     table,
@@ -51,6 +52,7 @@ def read_datumaro(path: Path, field: str = "") -> MarkedFaces:
         names = names or names_here
         faces += found
     faces, notes = without_points(faces, "annotations")
+    refuse_corner_boxes(faces, str(path))
     if names:
         return MarkedFaces(faces, names, notes=tuple(notes))
     sizes = {len(face.marks) for face in faces}

@@ -16,6 +16,7 @@ from benchbox.file_readers.bounds import LARGEST_PX
 from benchbox.number_text import parse_number
 
 _MOST_FILES = 1_000_000
+_FEWEST_BOXES = 3  # of which it can be told how they are written
 _DEEPEST = 5  # folders below the one that is read
 
 
@@ -125,6 +126,38 @@ def sized_box(box: Any, where: str) -> tuple[float, ...]:
     if width <= 0 or height <= 0:
         raise DataError(f"{where}: the box {str(box)[:60]} has no area; x y width height")
     return x, y, x + width, y + height
+
+
+def refuse_corner_boxes(faces: Sequence[MarkedFace], where: str) -> None:
+    """Refuse boxes x y width height that are corners: most fit their points only as x0 y0 x1 y1.
+
+    Raises DataError.
+    """
+    better = 0
+    boxed = [face for face in faces if face.box and len(face.marks) > 1]
+    for face in boxed:
+        x0, y0, x1, y1 = face.box
+        as_corners = (x0, y0, x1 - x0, y1 - y0)
+        if as_corners[2] <= x0 or as_corners[3] <= y0:
+            continue
+        points = tuple(face.marks.values())
+        xs, ys = [mark.x for mark in points], [mark.y for mark in points]
+        around = (min(xs), min(ys), max(xs), max(ys))
+        better += _overlap(as_corners, around) > 1.3 * _overlap(face.box, around)
+    if len(boxed) >= _FEWEST_BOXES and 2 * better > len(boxed):
+        raise DataError(
+            f"{where}: bbox is x y width height, and {better} of {len(boxed)} fit their points far "
+            "better as corners x0 y0 x1 y1: write width and height, or leave bbox out"
+        )
+
+
+def _overlap(one: Sequence[float], other: Sequence[float]) -> float:
+    """Return intersection over union of two boxes."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    shared = max(width, 0.0) * max(height, 0.0)
+    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
+    return shared / max(areas - shared, 1e-9)
 
 
 def stated_size(width: Any, height: Any, where: str) -> tuple[int, int] | None:

@@ -398,3 +398,22 @@ def test_an_installed_name_and_a_card_that_is_there_are_kept(tmp_path):
     read(tmp_path / "a.xml", tmp_path)
     with pytest.raises(ProtocolError, match="is there"):
         read(tmp_path / "a.xml", tmp_path)
+
+
+def test_boxes_of_corners_are_refused_where_width_and_height_belong(tmp_path):
+    """The trap: read as x y width height they hold the face, and much else."""
+    images, rows = [], []
+    for number in range(1, 5):
+        images.append({"id": number, "file_name": f"{number}.jpg"})
+        left, top = 40.0 * number, 30.0 * number
+        keypoints = [left, top, 2, left + 30, top + 5, 2, left + 15, top + 40, 2]
+        box = [left - 5, top - 5, left + 35, top + 45]
+        rows.append({"id": number, "image_id": number, "keypoints": keypoints, "bbox": box})
+    path = tmp_path / "corners.json"
+    path.write_text(json.dumps({"images": images, "annotations": rows, "categories": []}))
+    with pytest.raises(DataError, match="4 of 4 fit their points far better as corners"):
+        WRITERS["coco"].read(path, "")
+    for row in rows:
+        row["bbox"][2:] = [40.0, 50.0]
+    path.write_text(json.dumps({"images": images, "annotations": rows, "categories": []}))
+    assert WRITERS["coco"].read(path, "").faces[0].box == (35.0, 25.0, 75.0, 75.0)
