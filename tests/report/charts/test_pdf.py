@@ -78,7 +78,7 @@ def test_every_chart_of_a_leaderboard_is_written(
     results, demo, demo_references, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(
-        site, "gather_sources", lambda folder: _sources(folder, demo, demo_references)
+        site, "gather_sources", lambda folder, _=(): _sources(folder, demo, demo_references)
     )
     monkeypatch.setattr(site.protocol_card, "load_protocol", lambda name: demo)
     written = site.save_figures(results, "demo-full", "pdf", tmp_path / "out", "inter_ocular")

@@ -166,7 +166,7 @@ def test_the_pictures_of_an_atlas_are_written_and_known(tmp_path, monkeypatch):
     found, problems = stored.read_results(tmp_path / "results")
     card = protocol_card.load_protocol("synth-mpiigaze")
     sources = Sources((card,), (), References({}, ()), tuple(found), tuple(problems))
-    monkeypatch.setattr(site, "gather_sources", lambda folder: sources)
+    monkeypatch.setattr(site, "gather_sources", lambda folder, _=(): sources)
     site.render_site(tmp_path / "results", tmp_path / "site")
     pictures = sorted(path.name for path in (tmp_path / "site" / "face").iterdir())
     assert pictures
@@ -190,7 +190,7 @@ def test_pictures_that_came_along_are_not_drawn_again(tmp_path, monkeypatch):
         tuple(found),
         tuple(problems),
     )
-    monkeypatch.setattr(site, "gather_sources", lambda folder: sources)
+    monkeypatch.setattr(site, "gather_sources", lambda folder, _=(): sources)
     site.render_site(tmp_path / "results", tmp_path / "site")
     for path in (tmp_path / "site" / ".cache").iterdir():
         path.unlink()

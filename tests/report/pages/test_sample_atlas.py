@@ -236,7 +236,7 @@ def test_a_picture_put_into_the_site_by_hand_is_found(demo, laid, tmp_path, monk
     laid(demo, np.array([f"common/{k:05d}" for k in range(40)]))
     found, problems = stored.read_results(tmp_path / "results")
     sources = Sources((demo,), (), References({}, ()), tuple(found), tuple(problems))
-    monkeypatch.setattr(site, "gather_sources", lambda folder: sources)
+    monkeypatch.setattr(site, "gather_sources", lambda folder, _=(): sources)
     drawn = tuple(
         face_drawings.draw_picture(synthetic_items.find_item("synth-300w", f"common/0000{k}").file)
         for k in (0, 1)
