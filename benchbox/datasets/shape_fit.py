@@ -164,17 +164,18 @@ def screen_shapes(points: Floats, layout: str) -> ShapeScreen:
     with np.errstate(invalid="ignore", divide="ignore"):
         of_centre = (sums[:, 0] ** 2 + sums[:, 1] ** 2) / points.shape[1]
         power = np.where(power > of_centre * (1 + _ONE_PLACE), power - of_centre, np.nan)
-        terms = np.ascontiguousarray(sums[:, 2:]).view(np.complex128)
-        best = terms @ pose_terms[:, frontal]
-        left = 1 - np.abs(best) ** 2 / (power * pose_power[frontal])
+        across, down = sums[:, 2].copy(), sums[:, 3].copy()  # the product with the frontal pose
+        left = 1 - (across**2 + down**2) / (power * pose_power[frontal])
         unclear = np.flatnonzero(~(left <= CLEAR_RESIDUAL**2))
-        products = terms[unclear] @ pose_terms
+        terms = np.ascontiguousarray(sums[unclear, 4:]).view(np.complex128)
+        products = terms @ pose_terms
         all_left = 1 - np.abs(products) ** 2 / (power[unclear, None] * pose_power)
         pose = np.argmin(np.where(np.isfinite(all_left), all_left, np.inf), axis=1)
         at = np.arange(len(unclear))
-        left[unclear], best[unclear] = all_left[at, pose], products[at, pose]
+        left[unclear], best = all_left[at, pose], products[at, pose]
+        across[unclear], down[unclear] = best.real, best.imag
         residual = np.sqrt(np.clip(left, 0, 1))
-    roll_deg = np.degrees(np.angle(best))
+    roll_deg = np.degrees(np.arctan2(down, across))
     partial = np.flatnonzero(~np.isfinite(residual))
     if len(partial):
         fit = fit_mean_face(points[partial], layout)
@@ -186,21 +187,25 @@ def screen_shapes(points: Floats, layout: str) -> ShapeScreen:
 def _pose_basis(layout: str) -> tuple[Floats, Any, Floats, int]:
     """Return what `screen_shapes` multiplies with.
 
-    Weights (2K, 8) that give the sums of x and y and three complex products; what makes those with
-    the P poses of them (3, P); the power of each pose (P,); which of them is frontal.
+    Weights (2K, 10) that give the sums of x and y, the product with the frontal pose and three
+    complex products; what makes those with the P poses of them (3, P); the power of each pose (P,);
+    which of them is frontal.
     """
     poses = _posed_faces(layout)
     face = mean_face(layout)
     basis, _ = np.linalg.qr(face - face.mean(axis=0))
     centred = poses - poses.mean(axis=1, keepdims=True)
-    weights = np.zeros((2 * len(face), 2 + 2 * basis.shape[1]))
+    frontal = [(yaw, pitch) for yaw in _YAWS_DEG for pitch in _PITCHES_DEG].index((0, 0))
+    upright = centred[frontal]
+    weights = np.zeros((2 * len(face), 4 + 2 * basis.shape[1]))
     weights[0::2, 0] = 1
     weights[1::2, 1] = 1
-    weights[0::2, 2::2] = basis
-    weights[1::2, 3::2] = basis
-    angles = [(yaw, pitch) for yaw in _YAWS_DEG for pitch in _PITCHES_DEG]
+    weights[0::2, 2], weights[1::2, 2] = upright.real, upright.imag
+    weights[0::2, 3], weights[1::2, 3] = -upright.imag, upright.real
+    weights[0::2, 4::2] = basis
+    weights[1::2, 5::2] = basis
     pose_terms = basis.T @ centred.conj().T
-    return weights, pose_terms, (np.abs(centred) ** 2).sum(axis=1), angles.index((0, 0))
+    return weights, pose_terms, (np.abs(centred) ** 2).sum(axis=1), frontal
 
 
 def comparable_shapes(points: Floats, layout: str) -> tuple[Floats, str]:

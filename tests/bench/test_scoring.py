@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from benchbox.datasets import label_checks, shape_fit
 from benchbox.layouts import IBUG68
 from benchbox.metrics import bootstrap, curves, landmarks, paired_tests, ranks
 from benchbox.protocols import protocol_card
 from benchbox.scoring import prediction_checks, slips
 from benchbox.scoring.score import score_predictions
-from benchbox.types import Predictions, Truth
+from benchbox.types import Index, Predictions, Truth
 
 from . import pipelines
 from .sizes import pick
@@ -207,25 +208,47 @@ def test_score_of_many_faces_with_all_groups(resamples, measure):
     assert found.groups["full"]["nme_inter_ocular"].value == pytest.approx(1.77, rel=0.01)
 
 
-@pytest.mark.usefixtures("one_core")
-def test_checks_of_predictions(faces, measure):
-    """What `score` looks at in a file before it scores: placeholders, frames, repeats, far
-    faces."""
+@pytest.fixture(scope="module")
+def face_shapes():
+    """Truth and predictions (N, 68, 2) that are faces, of which no check has anything to say."""
+    rng = np.random.default_rng(0)
+    size, place = rng.uniform(0.6, 3, (FACES, 1, 1)), rng.uniform(350, 450, (FACES, 1, 2))
+    truth = shape_fit.mean_face("ibug68")[:, :2] * size + place + rng.normal(0, 1, (FACES, 68, 2))
+    return truth, truth + rng.normal(0, 1, truth.shape)
+
+
+def with_checks(truth, predictions):
+    """What `score` does for one number: labels and predictions are looked at, then the mean NME."""
     card = protocol_card.load_protocol("300w-full")
-    true, given = faces
     ids = np.char.add("face/", np.arange(FACES).astype(str))
-    wanted = Truth(ids, true, {"full": np.ones(FACES, bool)}, clusters=ids)
-    answers = Predictions(ids, given, np.zeros(FACES, bool))
+    parts = np.full(FACES, "test")
     said: list[str] = []
 
-    def check():
+    def compute():
+        index = Index("300w", ids, parts, truth, {}, ids, read=str)
+        assert label_checks.find_faults(index, "ibug68") == []
+        wanted = Truth(ids, truth, {"full": np.ones(FACES, bool)}, clusters=ids)
+        answers = Predictions(ids, predictions, np.zeros(FACES, bool))
         kept = prediction_checks.drop_placeholders(wanted, answers, where="f", say=said.append)
         prediction_checks.note_repeated_rows(wanted, kept, where="f", say=said.append)
-        return slips.find_slips(card, wanted, kept)
+        assert (slips.find_slips(card, wanted, kept), said) == ((), [])
+        return ours(truth, kept.values)()
 
-    group = f"checks of {FACES:,} faces x 68 points before they are scored, one core"
-    found = measure(check, group, "ours", FACES, "faces/s", ours=True, rounds=5)
-    assert (found, said) == ((), [])
+    return compute
+
+
+@pytest.mark.usefixtures("one_core")
+@pytest.mark.parametrize("name", ["ours, labels and predictions checked", "MMPose metric class"])
+def test_nme_with_all_checks(name, face_shapes, measure):
+    """Placeholders, order, turn and repeats of labels; placeholders, frames, repeats, far faces."""
+    for package in NEEDS.get(name, ()):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed here")
+    is_ours = name.startswith("ours")
+    compute = (with_checks if is_ours else mmpose)(*face_shapes)
+    group = f"mean NME of {FACES:,} faces x 68 points with all checks, one core"
+    found = measure(compute, group, name, FACES, "faces/s", ours=is_ours, rounds=5)
+    assert found == pytest.approx(ours(*face_shapes)(), rel=1e-4)
 
 
 # --- intervals ------------------------------------------------------------------------------------
