@@ -1,4 +1,4 @@
-"""Commands that change stored results: results rename, move, prune, rescore."""
+"""Commands about stored results: results rename, move, prune, rescore, predictions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 from .main_group import main, require_results
 from .printing import print_note
-from .shared_options import FOLDER, data_option, data_root, results_option
+from .shared_options import FOLDER, ORIGINS, data_option, data_root, results_option
 
 
 @main.group(name="results")
@@ -88,3 +88,26 @@ def rescore_command(folders: tuple[Path, ...], data: Path | None) -> None:
     for folder in folders:
         result_changes.rescore_run(run_folders.read_record(folder), data_root(data))
         click.echo(folder)
+
+
+@results_group.command(name="predictions")
+@click.argument("folder", metavar="RUN", type=FOLDER)
+@click.option("--out", type=FOLDER, metavar="FILE", required=True, help="Where to, .csv or .npz.")
+@click.option(
+    "--origin",
+    type=click.Choice(list(ORIGINS)),
+    help="What FILE calls the first pixel's centre; else as the annotations count.",
+)
+@data_option
+def predictions_command(folder: Path, out: Path, origin: str | None, data: Path | None) -> None:
+    """Write the predictions of a run for another program.
+
+    RUN is a run's folder. An origin needs the annotations, which know their own.
+    """
+    from benchbox.runs import prediction_export, run_folders
+
+    run = run_folders.read_record(folder)
+    count = prediction_export.export_predictions(
+        run, out, data_root(data), ORIGINS.get(origin or "")
+    )
+    click.echo(f"{out}: {count} rows")
