@@ -21,6 +21,7 @@ from .shared_options import (
     gaze_reading_options,
     landmark_file_options,
     results_option,
+    row_statement_options,
 )
 from .stored_results import results_group
 
@@ -38,15 +39,6 @@ if TYPE_CHECKING:
     help="What they answer.",
 )
 @click.option("--method", required=True, metavar="NAME", help="The method's name, small letters.")
-@click.option("--title", default="", metavar="TEXT", help="As a table prints it; else the name.")
-@click.option(
-    "--trained-on",
-    required=True,
-    metavar="TEXT",
-    help="All that it has learnt from: datasets, weights, pictures without labels.",
-)
-@click.option("--authors", default="", metavar="NAMES", help="Who made it.")
-@click.option("--url", default="", metavar="URL", help="Its paper or code.")
 @click.option(
     "--out",
     type=FOLDER,
@@ -59,23 +51,27 @@ if TYPE_CHECKING:
 @results_option
 @landmark_file_options
 @gaze_reading_options
+@row_statement_options
 def submit_command(
     predictions: Path,
     protocol: str,
     method: str,
-    title: str,
-    trained_on: str,
-    authors: str,
-    url: str,
     out: Path,
     data: Path | None,
     results: Path,
+    stated: dict[str, str],
     **written: Any,
 ) -> None:
     """Check PREDICTIONS row by row, preview their rank, write the folder that a pull request adds.
 
-    They are read as `benchbox score` reads them. Exit 1 where rows are missing.
+    They are read as `benchbox score` reads them. What is said of the method, --title to
+    --seen-test, stands in its row. Exit 1 where rows are missing.
     """
+    if "trained_on" not in stated or "seen_test" not in stated:
+        raise click.UsageError(
+            "say what it has learnt from and whether it may have seen the test items: "
+            "--trained-on TEXT --seen-test no|unknown|yes"
+        )
     from benchbox.protocols import protocol_card
     from benchbox.runs import reading_options, submissions
     from benchbox.scoring import score
@@ -95,10 +91,7 @@ def submit_command(
         protocol=protocol,
         card="",
         method=method,
-        title=title or method,
-        trained_on=trained_on,
-        authors=authors,
-        url=url,
+        stated=stated,
         read_as=" ".join(filter(None, (reading.words, hints.words))),
         predictions="",
     )

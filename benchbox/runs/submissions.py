@@ -12,9 +12,10 @@ import json
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,15 @@ from benchbox.datasets import split as splits
 from benchbox.errors import ResultError
 from benchbox.file_readers.toml_files import read_toml
 from benchbox.plugins import method_card
-from benchbox.plugins.card_values import LINE, TEXT, CardKey, CardPlace, read_values
+from benchbox.plugins.card_values import (
+    LINE,
+    TEXT,
+    CardKey,
+    CardPlace,
+    one_of,
+    read_values,
+    table_of,
+)
 from benchbox.protocols import protocol_card
 from benchbox.types import Protocol
 
@@ -36,16 +45,25 @@ PREDICTIONS_FILE = "predictions.npz"
 _MAX_CARD_BYTES = 64 * 1024
 _MAX_PREDICTION_BYTES = 256 << 20
 _SHOWN = 5
+STATEMENTS = (
+    "title",
+    "paper",
+    "url",
+    "code",
+    "year",
+    "box",
+    "trained_on",
+    "extra_data",
+    "checkpoint",
+    "seen_test",
+)
 _KEYS = (
     CardKey("protocol", TEXT),
     CardKey("card", TEXT),
     CardKey("method", TEXT),
-    CardKey("title", LINE),
-    CardKey("trained_on", LINE),
-    CardKey("authors", LINE, default=""),
-    CardKey("url", LINE, default=""),
     CardKey("read_as", LINE, default=""),
     CardKey("predictions", TEXT),
+    CardKey("stated", table_of(one_of(*STATEMENTS), LINE), default={}),
 )
 
 
@@ -56,12 +74,9 @@ class Submission:
     protocol: str
     card: str  # hash of the protocol's card that it was made for
     method: str
-    title: str
-    trained_on: str  # all that the method has learnt from
-    authors: str
-    url: str
     read_as: str  # how a file of another program was read
     predictions: str  # digest of the predictions
+    stated: Mapping[str, str]  # what its row says, a key of `STATEMENTS`
 
 
 @dataclass(frozen=True)
@@ -151,7 +166,15 @@ def make_submission(
     with tempfile.TemporaryDirectory() as place:
         results = Path(place)
         scored = score_file.score_predictions_file(
-            file, protocol, wanted.method, data, results, say, reading, hints
+            file,
+            protocol,
+            wanted.method,
+            data,
+            results,
+            say,
+            reading,
+            hints,
+            stated=wanted.stated,
         )
         run = run_folders.run_folder(
             results, protocol.name, wanted.method, method_card.SUBMITTED, 0
@@ -223,14 +246,18 @@ def accept_submission(
     digest = array_files.hash_content(file)
     if digest != submission.predictions:
         raise ResultError(f"{file}: not the {len(rows.ids)} predictions that {CARD_FILE} names")
-    return score_file.score_predictions_file(file, protocol, submission.method, data, results, say)
+    return score_file.score_predictions_file(
+        file, protocol, submission.method, data, results, say, stated=submission.stated
+    )
 
 
-def _format_card(facts: dict[str, str]) -> str:
+def _format_card(facts: Mapping[str, Any]) -> str:
     """Write texts as TOML; JSON's quotes and escapes are TOML's, but for the DEL letter."""
-    lines = []
-    for key, text in facts.items():
-        if text:
-            quoted = json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-            lines.append(f"{key} = {quoted}\n")
-    return "".join(lines)
+    lines = [f"{key} = {_quote(text)}\n" for key, text in facts.items() if isinstance(text, str)]
+    lines += ["\n[stated]\n"]
+    lines += [f"{key} = {_quote(text)}\n" for key, text in facts["stated"].items()]
+    return "".join(line for line in lines if not line.endswith('= ""\n'))
+
+
+def _quote(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -26,7 +26,7 @@ def save(world, name, ids, points):
 def submit(world, file, method="near", *more):
     return call(
         "submit", file, "--protocol", "tiny", "--method", method, "--data", world.data,
-        "--trained-on", "nothing", "--results", world.results,
+        "--trained-on", "nothing", "--seen-test", "no", "--results", world.results,
         "--out", world.results.parent / "submissions", *more,
     )  # fmt: skip
 
@@ -43,7 +43,9 @@ def test_a_folder_of_two_files_is_written_and_accepted_with_the_same_score(world
     folder = world.results.parent / "submissions" / "tiny" / "near"
     assert {path.name for path in folder.iterdir()} == {"submission.toml", "predictions.npz"}
     read = submissions.read_submission(folder)
-    assert (read.title, read.trained_on, read.method) == ('Near "one"', "nothing", "near")
+    said = {"title": 'Near "one"', "url": "https://example.org"}
+    assert read.stated == {**said, "trained_on": "nothing", "seen_test": "no"}
+    assert read.method == "near"
     accepted = call(
         "results", "accept", folder, "--data", world.data, "--results", world.results,
         "--markdown", world.results.parent / "comment.md",
@@ -83,7 +85,9 @@ def test_the_rank_is_that_of_the_leaderboard(world):
     """Two methods that differ on every photo by much more than they scatter."""
     for name, shift in (("one", 1.0), ("three", 3.0)):
         file = save(world, name, world.tested, near(world, shift))
-        score_file.score_predictions_file(file, "tiny", name, world.data, world.results)
+        score_file.score_predictions_file(
+            file, "tiny", name, world.data, world.results, stated={"seen_test": "no"}
+        )
     two = score_file.score_predictions_file(
         save(world, "two", world.tested, near(world, 2.0)), "tiny", "two", world.data
     )
@@ -106,7 +110,7 @@ def test_the_rank_is_that_of_the_leaderboard(world):
         (lambda f: (f / "predictions.npz").write_bytes(b"no"), "predictions.npz"),
         (lambda f: edit(f, "card = ", 'card = "sha256:0"'), "another version"),
         (lambda f: edit(f, "method = ", 'method = "../../up"'), "method name"),
-        (lambda f: edit(f, "title = ", "titel = 'x'"), "titel"),
+        (lambda f: edit(f, "trained_on = ", "titel = 'x'"), "titel"),
         (lambda f: edit(f, "protocol = ", 'protocol = "none"'), "none"),
     ],
 )  # fmt: skip
