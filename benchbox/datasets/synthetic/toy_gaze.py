@@ -89,7 +89,8 @@ def _direction_index(
         boxes={"patch": np.tile([-0.5, -0.5, _WIDTH - 0.5, _HEIGHT - 0.5], (len(ids), 1))},
         clusters=people,
         read=lambda row: np.array(pixels[row]),
-        meta={"head_pose": np.zeros((len(ids), 2)), "camera": dots % 3},
+        # heads turn a third of the way, pitch and yaw
+        meta={"head_pose": 0.2 * gaze[:, ::-1], "camera": dots % 3},
         notes=("drawn eyes",),
         variant="drawn",
     )
