@@ -22,7 +22,7 @@ FUNCTIONS_HEADING = "# The functions\n"
 
 def make_commands() -> str:
     """Describe every command with its options."""
-    parts = ["Written from the code; `benchbox COMMAND --help` says the same.\n"]
+    parts = ["Written from the code; the option `--help` of each command says the same.\n"]
     for name, command in _leaf_commands(main, "benchbox"):
         words = inspect.cleandoc(command.help or "")
         arguments = [param for param in command.params if isinstance(param, click.Argument)]
