@@ -212,7 +212,7 @@ def _parse_numbers(words: Sequence[str], where: str) -> list[float]:
         raise DataError(f"{where}: {error}; all but the path are numbers") from error
     for word, value in zip(words, values, strict=True):
         if not abs(value) < 1e5:  # NaN too, which is in no range
-            raise DataError(f"{where}: {word!r} is no coordinate")
+            raise DataError(f"{where}: {word[:40]!r} is no coordinate")
     if any(flag not in (0, 1) for flag in values[200:]):
         raise DataError(f"{where}: a flag is neither 0 nor 1: {' '.join(words[200:])[:40]}")
     return values
