@@ -228,7 +228,7 @@ def format_comparison(comparison: Comparison, width: int = 200) -> str:
 
 def _read_contestant(argument: str, results: Path) -> Contestant:
     """Read the runs that an argument names; raises ResultError for none."""
-    for folder in (Path(argument), results / argument):
+    for folder in (Path(argument).expanduser(), results / argument):
         if run_folders.is_finished(folder):
             run = run_folders.read_run(folder)
             name = f"{run.method}/{run.variant} seed {run.seed}"

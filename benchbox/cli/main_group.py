@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import traceback
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,6 +20,12 @@ from .printing import allow_narrow_streams, is_verbose, paint, print_note, set_l
 _LONGEST_MESSAGE = 2000  # characters: a cell or a name may be as long as its file
 # no room, no room for this user, no longer to be written, too large a file, a failing device
 _DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
+
+
+_OUR_VARIABLES = "BENCHBOX_"
+_VARIABLES = ("BENCHBOX_CACHE", "BENCHBOX_CACHE_GB", "BENCHBOX_DATA", "BENCHBOX_PROTOCOLS")
+# set by `run --tensorboard` for its recipe, and read by tests
+_OTHER_VARIABLES = re.compile("BENCHBOX_(TENSORBOARD|GOLD|BENCH|CASES|FUZZ_.*)")
 
 
 class UserError(click.ClickException):
@@ -44,8 +51,33 @@ class FailedCheckError(UserError):
     exit_code = 1
 
 
+class BenchboxCommand(click.Command):
+    """A command that says so where an option of one value is given twice."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; of an option that is there twice the last value counts."""
+        *_, order = self.make_parser(ctx).parse_args(args=list(args))
+        for parameter in {id(one): one for one in order}.values():
+            if not isinstance(parameter, click.Option) or parameter.multiple or parameter.count:
+                continue
+            is_plain_flag = parameter.is_flag and not parameter.secondary_opts
+            if order.count(parameter) > 1 and not is_plain_flag:
+                names = "/".join([*parameter.opts, *parameter.secondary_opts])
+                print_note(f"warning: {names} is given more than once; the last one counts")
+        return super().parse_args(ctx, args)
+
+
+class _CommandGroup(click.Group):
+    """A group of commands below the main one."""
+
+    command_class = BenchboxCommand
+
+
 class BenchboxGroup(click.Group):
     """The command group: faults that the user can mend end as one line."""
+
+    command_class = BenchboxCommand
+    group_class = _CommandGroup
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run the program, or, called with arguments by a test, a command within its process."""
@@ -205,6 +237,11 @@ def main() -> None:
 
     Start with `benchbox run --method glsr --protocol synth-300w-full`; it needs no data.
     """
+    for name in sorted(os.environ):
+        is_known = name in _VARIABLES or _OTHER_VARIABLES.fullmatch(name)
+        if name.startswith(_OUR_VARIABLES) and not is_known:
+            known = ", ".join(_VARIABLES)
+            print_note(f"warning: {name} is set and read by nothing; known: {known}")
     if os.environ.get("BENCHBOX_PROTOCOLS"):
         from benchbox.protocols import protocol_card
 

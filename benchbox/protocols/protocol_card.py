@@ -12,6 +12,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,14 @@ def is_card_file(name: str) -> bool:
     return name.partition("+")[0].endswith(CARD_SUFFIX)
 
 
+def locate_card_file(name: str) -> Path:
+    """Return the path of a card that was typed, options aside; `~` is the home folder."""
+    path = Path(name.partition("+")[0])
+    with suppress(RuntimeError):  # nobody's home is known: a folder of that name
+        return path.expanduser()
+    return path
+
+
 def load_protocol(name: str) -> Protocol:
     """Read the card of a protocol, with options after plus signs: `300w-full+box=ground_truth`.
 
@@ -111,7 +120,7 @@ def load_protocol(name: str) -> Protocol:
     base, *chosen = name.split("+")
     beside = Path(f"{base}.toml")
     if base.endswith(CARD_SUFFIX):
-        path = Path(base)
+        path = locate_card_file(base)
     elif beside.is_file() and not any(base in names for names in _find_paths()):
         path = beside  # as `new protocol` leaves it in the working folder
     else:

@@ -23,7 +23,7 @@ def keep_card(results: Path, asked: str, protocol: str) -> None:
     """
     if not protocol_card.is_card_file(asked):
         return
-    source = Path(asked.partition("+")[0])
+    source = protocol_card.locate_card_file(asked)
     target = results / protocol / source.name
     try:
         text = source.read_text(encoding="utf-8")

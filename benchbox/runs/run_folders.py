@@ -63,6 +63,7 @@ _PSEUDO = "pseudo_labels"
 _WEIGHTS_OF = "weights_of"
 _MAX_JSON_BYTES, _MAX_ARRAY_BYTES = 1 << 26, 1 << 30
 _MAX_FOLDER_CHARS = 160
+_RUN_AGAIN = "run again with --fresh"
 _HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)  # somebody holds the lock
 _RUN_LEVELS = 4  # folders between results and a record
 _LEVELS_ASIDE = 2  # how far below a wrong folder the right one is looked for
@@ -683,7 +684,7 @@ def list_profiles(results: Path) -> list[Path]:
 
 def read_profile(path: Path) -> dict[str, Any]:
     """Return one saved profile; raises ResultError for a damaged or displaced one."""
-    document = _read_versioned(path)
+    document = _read_versioned(path, "`benchbox profile --save` makes it again")
     if (document.get("method"), document.get("variant")) != (path.parent.name, path.stem):
         raise ResultError(
             f"{path}: is the profile of another variant; "
@@ -695,8 +696,8 @@ def read_profile(path: Path) -> dict[str, Any]:
 # --- parts ----------------------------------------------------------------------------------------
 
 
-def _read_versioned(path: Path) -> dict[str, Any]:
-    document = _read_json(path)
+def _read_versioned(path: Path, advice: str = _RUN_AGAIN) -> dict[str, Any]:
+    document = _read_json(path, advice)
     schema = document.get("schema")
     if schema != SCHEMA:
         raise ResultError(
@@ -705,10 +706,8 @@ def _read_versioned(path: Path) -> dict[str, Any]:
     return document
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    return read_json_table(
-        path, largest=_MAX_JSON_BYTES, fault=ResultError, advice="run again with --fresh"
-    )
+def _read_json(path: Path, advice: str = _RUN_AGAIN) -> dict[str, Any]:
+    return read_json_table(path, largest=_MAX_JSON_BYTES, fault=ResultError, advice=advice)
 
 
 def _recorded_looks(run: Path) -> int:

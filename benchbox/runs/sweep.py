@@ -264,8 +264,8 @@ def _absolute_card(protocol: str) -> str:
     """Make the path of a card absolute; a name stays."""
     if not protocols.is_card_file(protocol):
         return protocol
-    path, *options = protocol.split("+")
-    return "+".join([str(Path(path).absolute()), *options])
+    _, *options = protocol.split("+")
+    return "+".join([str(protocols.locate_card_file(protocol).absolute()), *options])
 
 
 def run_locally(requests: Sequence[RunRequest]) -> Iterator[tuple[RunRequest, int]]:

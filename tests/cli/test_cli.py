@@ -536,3 +536,44 @@ def test_a_narrow_code_page_ends_no_command(world):
         )
         assert done.returncode == 0, done.stderr.decode("cp437")[-300:]
     assert "–" in done.stdout.decode("utf-8")  # between the ends of an interval
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (["run", "--method", "a", "--method", "b", "--protocol", "p"], "--method"),
+        (["run", "--method=a", "--protocol", "p", "--protocol", "q"], "--protocol"),
+        (["run", "--method", "a", "--protocol", "p", "--seed", "1", "--seed=2"], "--seed"),
+        (["run", "--method", "a", "--protocol", "p", "--resume", "--fresh"], "--resume/--fresh"),
+        (["report", "--out", "a", "--out", "b", "--format", "csv"], "--out"),
+        (["results", "prune", "--results", "a", "--results", "b"], "--results"),
+        (["new", "method", "M!", "--methods", "a", "--methods", "b"], "--methods"),
+        (["data", "where", "nobody", "--data", "a", "--data", "b"], "--data"),
+    ],
+)
+def test_an_option_of_one_value_that_is_given_twice_is_named(words, option):
+    """Trap: the last of two protocols counts, and nobody hears of the first."""
+    done = CliRunner().invoke(main, words)
+    assert f"warning: {option} is given more than once; the last one counts" in done.stderr
+
+
+def test_a_variable_that_nobody_reads_is_named(monkeypatch):
+    monkeypatch.setenv("BENCHBOX_DAT", "data")
+    done = CliRunner().invoke(main, ["list", "protocols"])
+    assert done.exit_code == 0
+    assert "warning: BENCHBOX_DAT is set and read by nothing" in done.stderr
+    assert "BENCHBOX_DATA, BENCHBOX_PROTOCOLS" in done.stderr
+
+
+def test_a_card_below_the_home_folder_is_found(world, monkeypatch, tmp_path):
+    """Trap: no shell expands ~ behind a comma or an equals sign."""
+    card = world.site / "tiny_cards" / "tiny.toml"
+    (tmp_path / "mine.toml").write_text(card.read_text().replace('"tiny"', '"mine"'))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    words = ["--data", str(world.data), "--results", "r", "--device", "cpu"]
+    run = ["run", "--method", "mean-shape", "--protocol=~/mine.toml", *words]
+    done = CliRunner().invoke(main, run)
+    assert done.exit_code == 0, done.output
+    assert Path("r/mine/mine.toml").is_file()
+    sweep = ["sweep", "--methods", "mean-shape", "--protocols=~/mine.toml", *words, "--dry-run"]
+    assert CliRunner().invoke(main, sweep).exit_code == 0
