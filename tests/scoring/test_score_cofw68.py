@@ -30,6 +30,10 @@ def root(tmp_path_factory):
     return root
 
 
+# the points here are drawn at random
+ACCEPTED = ["--accept", "no face of the layout"]
+
+
 def answers(root, shift):
     """Write the benchmark's four lines per face, in another order.
 
@@ -61,7 +65,7 @@ def test_text_files_of_the_benchmark_are_scored_as_they_are(root):
         "--data",
         str(root),
     ]
-    ran = CliRunner().invoke(cli.main, [*arguments, "--json"])
+    ran = CliRunner().invoke(cli.main, [*arguments, *ACCEPTED, "--json"])
     assert ran.exit_code == 0, ran.output
     scores = json.loads(ran.stdout)["scores"]["test"]
     corners = np.array([np.linalg.norm(points(n)[36] - points(n)[45]) for n in range(1, 508)])
@@ -81,8 +85,7 @@ def test_text_files_of_the_benchmark_are_scored_as_they_are(root):
 def test_a_face_that_is_left_out_is_named(root):
     file = answers(root, np.zeros(2))
     file.write_text("\n".join(file.read_text().splitlines()[4:]))
-    ran = CliRunner().invoke(
-        cli.main, ["score", str(file), "--protocol", "cofw68", "--method", "x", "--data", str(root)]
-    )
+    arguments = ["score", str(file), "--protocol", "cofw68", "--method", "x", "--data", str(root)]
+    ran = CliRunner().invoke(cli.main, [*arguments, *ACCEPTED])
     assert ran.exit_code == 2
     assert "missing of the 507 of cofw68" in ran.output
