@@ -248,7 +248,7 @@ def _make_set(plan: RenderPlan, folder: Path, workers: int, checked: Collection[
         }
         write_whole(partial / "manifest.json", json.dumps(manifest))
         partial.rename(folder)
-    except OSError:
+    except (OSError, DataError):  # a worker's guarded reader tells of a file that is gone
         if find_fault(plan):  # else another process was faster; what it made is the same
             raise
         shutil.rmtree(partial, ignore_errors=True)
