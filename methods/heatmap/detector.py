@@ -104,8 +104,8 @@ class IntegralHead(nn.Module):
             logits = self.maps(x.float())
             height, width = logits.shape[2:]
             mass = logits.flatten(2).softmax(dim=2).view_as(logits)
-            across = mass.sum(dim=2) @ _cell_centres(width, mass)
-            down = mass.sum(dim=3) @ _cell_centres(height, mass)
+            across = (mass.sum(dim=2) * _cell_centres(width, mass)).sum(dim=2)
+            down = (mass.sum(dim=3) * _cell_centres(height, mass)).sum(dim=2)
             return torch.stack([across, down], dim=2)
 
 
