@@ -309,9 +309,12 @@ def test_a_table_of_errors_that_is_gone_comes_back_as_advised(tried, world):
 
 @pytest.mark.parametrize("levels", ["..", "tiny", "tiny/centre"])
 def test_the_folder_that_was_meant_is_found_as_advised(tried, world, levels):
-    wrong = world.results / levels
-    folder = advice(tried("check", "--results", wrong), r"did you mean --results ([^?]+)\?")
-    assert tried("check", "--results", folder).exit_code == 0
+    wrong, site = world.results / levels, world.data.parent / "site"
+    for words in (["check"], ["list", "results"], ["report", "--out", site]):
+        refused = tried(*words, "--results", wrong)
+        assert refused.exit_code == 2, words
+        folder = advice(refused, r"did you mean --results ([^?]+)\?")
+        assert tried(*words, "--results", folder).exit_code == 0
 
 
 def test_a_baseline_comes_about_as_advised(tried, world, tmp_path):

@@ -14,7 +14,7 @@ from benchbox.metrics.metric_names import list_metrics, parse_stored_metric
 from benchbox.plugins import method_card
 from benchbox.plugins.method_schema import describe_range
 
-from .main_group import main
+from .main_group import main, require_right_level
 from .printing import print_columns, print_json, print_note
 from .shared_options import (
     complete_method,
@@ -137,6 +137,7 @@ def list_results(
     """List the finished runs with the score that ranks each."""
     from benchbox.runs import run_folders
 
+    require_right_level(results)
     rows = []
     for run in run_folders.list_runs(results):
         if isinstance(run, run_folders.UnreadableRun):

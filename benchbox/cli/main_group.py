@@ -226,6 +226,15 @@ def require_results(results: Path) -> None:
         )
 
 
+def require_right_level(results: Path) -> None:
+    """Raise DataError for a folder without runs some levels above or below one that has them."""
+    from benchbox.runs import run_folders
+
+    is_empty = results.is_dir() and not run_folders.holds_runs(results)
+    if is_empty and run_folders.nearby_results(results) is not None:
+        raise DataError(run_folders.explain_no_runs(results))
+
+
 @click.group(
     "benchbox",
     cls=BenchboxGroup,

@@ -13,7 +13,7 @@ from benchbox.errors import ResultError
 from benchbox.text_table import terminal_width
 
 from .left_out import note_left_out
-from .main_group import exit_failed, main, require_results
+from .main_group import exit_failed, main, require_results, require_right_level
 from .printing import paint, print_document, print_json, print_note
 from .shared_options import (
     FOLDER,
@@ -68,6 +68,7 @@ def report_command(
     from benchbox import report
 
     note_left_out()
+    require_right_level(results)
     if suffix in ("pdf", "png"):
         folder = out or Path("figures")
         for file in report.save_figures(results, protocol, suffix, folder, convention, methods):

@@ -512,14 +512,26 @@ def _derive_again(run: Run) -> str:
 def explain_no_runs(results: Path) -> str:
     """Say that a folder holds no run, and which folder near it does."""
     message = f"{results}: no run lies below it, as PROTOCOL/METHOD/VARIANT/SEED/{_RUN}"
+    meant = nearby_results(results)
+    if meant is not None:
+        return f"{message}; did you mean --results {meant}?"
+    return f"{message}; `benchbox run --results {results} …` makes one"
+
+
+def holds_runs(results: Path) -> bool:
+    """Tell whether a run lies below a results folder, at the level of runs."""
+    return any(results.glob("*/" * _RUN_LEVELS + _RUN))
+
+
+def nearby_results(results: Path) -> Path | None:
+    """Return the results folder that lies some levels above or below; None where none does."""
     for levels in range(1, _LEVELS_ASIDE + 1):
         for path in results.glob("*/" * levels + f"*/*/*/*/{_RUN}"):
-            return f"{message}; did you mean --results {path.parents[4]}?"
+            return path.parents[4]
     for levels in range(1, _RUN_LEVELS + 1):
         if any(results.glob("*/" * (_RUN_LEVELS - levels) + _RUN)):
-            inside = results.absolute()
-            return f"{message}; did you mean --results {inside.parents[levels - 1]}?"
-    return f"{message}; `benchbox run --results {results} …` makes one"
+            return results.absolute().parents[levels - 1]
+    return None
 
 
 def read_run(run: Path) -> Run:
