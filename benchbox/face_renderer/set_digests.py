@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbox.errors import DataError
+from benchbox.file_readers.csv_files import read_records
 
 if TYPE_CHECKING:
     from .cache import RenderPlan
@@ -53,8 +54,7 @@ def hash_labels(columns: Columns) -> str:
 @cache
 def known_digests() -> Mapping[tuple[str, int], str]:
     """Return (set, version) → digest of its labels."""
-    with _TABLE.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_records(_TABLE)
     return {(row["set"], int(row["version"])): row["labels"] for row in rows}
 
 
