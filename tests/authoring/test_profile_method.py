@@ -256,13 +256,18 @@ def test_saved_profiles_are_no_runs_and_disturb_no_check(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "why"), [("{", "cannot be read"), ('{"schema": 2}', "schema 2"), ("{}", "schema None")]
+    ("text", "why"),
+    [
+        ("{", "is no JSON .*`benchbox profile --save` makes it again"),
+        ('{"schema": 2}', "schema 2"),
+        ("{}", "schema None"),
+    ],
 )
 def test_a_damaged_profile_is_named(tmp_path, text, why):
     path = tmp_path / "profiles/glsr/b1.json"
     path.parent.mkdir(parents=True)
     path.write_text(text)
-    with pytest.raises(ResultError, match=f"b1.json: .*{why}"):
+    with pytest.raises(ResultError, match=f"b1.json:.*{why}"):
         run_folders.read_profile(path)
 
 

@@ -34,6 +34,7 @@ def make(size=4, origin=1.0, **changes):
         "meta": {"orientation": rows},
         "scale_boxes": np.tile(rows[:, None], (1, 4)).astype(float),
         "notes": ("a note",),
+        "faults": ("a fault",),
         "variant": "partial",
         "cache_key": str,
         "label_place": str,
@@ -55,8 +56,10 @@ def test_every_column_of_the_taken_rows_is_of_these_rows():
     assert (taken.cache_key(0), taken.cache_key(1)) == ("2", "0")
     assert (taken.label_place(0), taken.label_place(1)) == ("2", "0")
     assert (taken.origin, taken.notes, taken.variant) == (1.0, ("a note",), "partial")
+    assert taken.faults == ("a fault",)
     known = per_row | {"boxes", "attributes", "meta", "read", "cache_key", "label_place"}
-    whole = {"dataset", "origin", "notes", "variant", "gaze"}  # gaze: by id, of the whole set
+    whole = {"dataset", "origin", "notes", "faults", "variant"}
+    whole |= {"gaze"}  # by id, of the whole set
     assert {field.name for field in fields(Index)} == known | whole
 
 
@@ -76,6 +79,7 @@ def test_joined_rows_come_into_the_first_ones_frame():
     np.testing.assert_array_equal(joined.scale_boxes[:, 0], [0, 1, 1, 2, 3])
     assert [joined.read(row)[0, 0, 0] for row in range(5)] == [0, 1, 0, 1, 2]
     assert [joined.cache_key(row) for row in range(5)] == ["0", "1", "0", "1", "2"]
+    assert joined.faults == ("a fault", "a fault")
 
 
 def test_columns_that_one_of_them_lacks_are_filled():

@@ -10,6 +10,7 @@ import pytest
 from benchbox.authoring import conformance
 from benchbox.plugins import method_card
 
+PACKAGE = "benchbox_methods."
 SHIPPED = sorted(
     path.parent.name for path in (Path(__file__).parents[2] / "methods").glob("*/method.toml")
 )
@@ -17,7 +18,7 @@ SHIPPED = sorted(
 
 def test_every_folder_of_methods_is_installed_under_its_own_card():
     folders = {
-        card.folder.name for card in method_card.read_cards() if card.source.startswith("benchbox ")
+        card.folder.name for card in method_card.read_cards() if card.module.startswith(PACKAGE)
     }
     assert folders == set(SHIPPED)
 
@@ -38,7 +39,7 @@ def test_the_method_keeps_the_contract(folder):
 VARIANTS = [
     (card.name, variant)
     for card in method_card.read_cards()
-    if card.source.startswith("benchbox ")
+    if card.module.startswith(PACKAGE)
     for variant in card.variants
     if variant != card.default and card.folder.name not in WITHOUT_WEIGHTS
 ]

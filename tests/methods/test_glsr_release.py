@@ -207,7 +207,10 @@ def test_a_second_implementation_puts_every_point_in_the_same_place(tmp_path):
 def test_files_of_another_network_are_named(tmp_path):
     made_weights(tmp_path)
     (tmp_path / "mean_98_face.npy").write_bytes(b"no array")
-    with pytest.raises(DataError, match=r"mean_98_face.npy: no readable mean face"):
+    with pytest.raises(DataError, match=r"mean_98_face.npy: is no .npy array"):
+        release.ReleasedDetector(98).load_published(tmp_path)
+    np.save(tmp_path / "mean_98_face.npy", np.zeros(2 * 68))
+    with pytest.raises(DataError, match=r"mean_98_face.npy: \(136,\) is no mean face of 98 points"):
         release.ReleasedDetector(98).load_published(tmp_path)
     made_weights(tmp_path)
     torch.save({"module.x": torch.zeros(1)}, tmp_path / "98_points_global_reinit.pth.tar")

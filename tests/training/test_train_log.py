@@ -2,8 +2,10 @@
 
 import csv
 import json
+import re
 import time
 
+from benchbox import progress
 from benchbox.training.train_log import (
     TrainLog,
     keep_adopted_stages,
@@ -21,7 +23,8 @@ def stages_of(out):
     return json.loads((out / "training.json").read_text())["stages"]
 
 
-def test_rows_and_totals(tmp_path, capsys):
+def test_rows_and_totals(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(progress, "_SHORTEST_S", 0.0)  # else a log mentions no step under 1 s
     with TrainLog(tmp_path, "one", steps=4, batch=8, examples=16) as meter:
         for step in range(4):
             meter.step(step + 1, 0.5 / (step + 1))
@@ -36,7 +39,10 @@ def test_rows_and_totals(tmp_path, capsys):
     assert record["samples"] == 32
     assert record["samples_per_s"] > 0
     assert record["peak_memory_mb"] > 10
-    assert "images/s" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert re.fullmatch(
+        r"one: 4 steps in 00:[0-9]{2}, epoch 2\.0, loss 0\.1250, [1-9][0-9]* images/s\n", said
+    )
 
 
 def test_an_interrupted_stage_adds_up_and_keeps_its_rows(tmp_path):
