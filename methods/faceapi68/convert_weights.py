@@ -11,7 +11,6 @@ it, a mean over the picture, and one layer of 136 numbers. Needs the package `on
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 
 from benchbox.atomic_write import replace_when_done
 from benchbox.errors import DataError
+from benchbox.file_readers.json_files import read_json
 
 MODELS = ("face_landmark_68_model", "face_landmark_68_tiny_model")
 
@@ -43,7 +43,7 @@ def read_arrays(stem: Path) -> dict[str, np.ndarray]:
 
     Raises DataError where bytes and manifest do not agree.
     """
-    manifest = json.loads(stem.with_name(f"{stem.name}-weights_manifest.json").read_text("utf-8"))
+    manifest = read_json(stem.with_name(f"{stem.name}-weights_manifest.json"))
     arrays: dict[str, np.ndarray] = {}
     for group in manifest:
         raw = b"".join((stem.parent / name).read_bytes() for name in group["paths"])
