@@ -40,7 +40,7 @@ class BoardPage:
     chips: tuple[Chip, ...]
     bests: tuple[tuple[str, Row | None], ...]  # words, row
     detectable: tuple[tuple[str, str], ...]  # group, smallest detectable difference
-    flags: tuple[tuple[Row, str], ...]
+    flags: tuple[tuple[str, tuple[str, ...]], ...]  # a flag, the names of its rows
     charts: tuple[AnyChart, ...]
     facts: tuple[Fact, ...]
     words: str
@@ -150,13 +150,22 @@ def build_board_page(protocol: Protocol, convention: str, shared: SharedData) ->
         chips=filters.state_chips(table),
         bests=_best_rows(table),
         detectable=_detectable_words(table),
-        flags=tuple((row, flag) for row in rows.all_rows(table) for flag in row.flags),
+        flags=_named_flags(table),
         charts=(*years, *charts, *_cross_protocol_charts(protocol, table, shared)),
         facts=_protocol_facts(protocol),
         words=protocol_card.describe_protocol(protocol),
         papers=_papers_of(table, shared),
         problems=tuple(problems),
     )
+
+
+def _named_flags(table: Table) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return every flag once, with the names of the rows that it is on."""
+    names: dict[str, dict[str, None]] = {}
+    for row in rows.all_rows(table):
+        for flag in row.flags:
+            names.setdefault(flag, {})[row.name] = None
+    return tuple((flag, tuple(named)) for flag, named in names.items())
 
 
 def _best_rows(table: Table) -> tuple[tuple[str, Row | None], ...]:

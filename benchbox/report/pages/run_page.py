@@ -83,18 +83,18 @@ class PlannedRun:
     group: str
     result: Result
     work: float = 1.0
-    ranked: bool = False  # its page says its rank, which rests on all runs of the protocol
+    ranked: bool = False  # its page says its rank, which rests on the errors of all runs
 
     def hash_inputs(self, shared: SharedData) -> str:
         """Hash the run and those that it is held against."""
         name = self.result.run.protocol
-        board = ""
+        ranking = ""
         if self.ranked:
-            board = shared.board_digest(shared.protocols[name])
+            ranking = shared.ranking_digest(shared.protocols[name])
         return hash_values(
             shared.run_digest(self.result),
             compare_page.has_compare_page(shared.by_protocol[name]),
-            board,
+            ranking,
             *shared.run_digests(shared.rival_runs(name)),
         )
 

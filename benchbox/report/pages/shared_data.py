@@ -64,7 +64,9 @@ class SharedData:
         self._rival_runs: dict[str, list[Result]] = {}
         self._rivals: tuple[str, Rivals | None] = "", None
         self._run_digests: dict[Result, str] = {}
+        self._hashed_files: dict[Result, list[tuple[str, str]]] = {}
         self._board_digests: dict[str, str] = {}
+        self._ranking_digests: dict[str, str] = {}
 
     def runs_of(self, protocol: Protocol) -> Sequence[Result]:
         """Return the runs of a protocol."""
@@ -206,6 +208,22 @@ class SharedData:
             )
         return self._board_digests[protocol.name]
 
+    def ranking_digest(self, protocol: Protocol) -> str:
+        """Hash what the ranks of a protocol's runs rest on: scores, errors and methods' cards.
+
+        Papers' numbers, training logs and predictions are no part of it.
+        """
+        if protocol.name not in self._ranking_digests:
+            runs = self.runs_of(protocol)
+            errors = []
+            for result in runs:
+                file = run_folders.errors_file(result.run).name
+                errors.append(dict(self._file_hashes(result)).get(file))
+            self._ranking_digests[protocol.name] = hash_values(
+                protocol, self.conventions_of(protocol)[:1], self.sources.methods, runs, errors
+            )
+        return self._ranking_digests[protocol.name]
+
     def run_digests(self, runs: Iterable[Result]) -> list[str]:
         """Hash each of several runs."""
         return [self.run_digest(result) for result in runs]
@@ -216,9 +234,14 @@ class SharedData:
             protocol = self.protocols.get(result.run.protocol)
             card = self.methods.get(result.run.method)
             self._run_digests[result] = hash_values(
-                result, protocol, card and card.title, *_hash_run_files(result)
+                result, protocol, card and card.title, *self._file_hashes(result)
             )
         return self._run_digests[result]
+
+    def _file_hashes(self, result: Result) -> list[tuple[str, str]]:
+        if result not in self._hashed_files:
+            self._hashed_files[result] = _hash_run_files(result)
+        return self._hashed_files[result]
 
 
 def _hash_run_files(result: Result) -> list[tuple[str, str]]:

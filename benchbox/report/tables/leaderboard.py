@@ -27,10 +27,12 @@ from .rows import KINDS, Board, Cell, Column, NotComparable, Row, ScalePosition,
 
 _SCALE_END = 3.0  # times the best value: where the common scale ends
 _MOST_ROWS = 500  # measured rows that one page shows, at most …
-# … and their bytes: with papers' rows and charts a page stays below a megabyte
-_ROOM_BYTES = 720_000
-# bytes of a row, of each cell, of each of several seeds, of a ±
-_ROW_BYTES, _CELL_BYTES, _SEED_BYTES, _STD_BYTES = 350, 57, 50, 20
+# … and the bytes of all rows: with charts and notes a page stays below a megabyte
+_ROOM_BYTES = 866_000
+# bytes of a measured row, of each cell, of each of several seeds, of a ±
+_ROW_BYTES, _CELL_BYTES, _SEED_BYTES, _STD_BYTES = 735, 49, 80, 16
+# bytes of a paper's row and of each cell, most of which are empty
+_PAPER_ROW_BYTES, _PAPER_CELL_BYTES = 1050, 22
 
 
 def build_leaderboard(
@@ -244,10 +246,12 @@ def _ranking_index(columns: Sequence[Column], overall: str) -> int:
 
 
 def _room_for_rows(draft: _Draft) -> int:
-    """Return how many measured rows a page has room for."""
+    """Return how many measured rows a page has room for beside the papers' rows."""
     sizes = []
+    room = _ROOM_BYTES
     for entry in draft.entries:
         if entry.row.kind == "paper":
+            room -= _PAPER_ROW_BYTES + _PAPER_CELL_BYTES * len(draft.columns)
             continue
         size = _ROW_BYTES + _CELL_BYTES * len(draft.columns)
         seeds = len(entry.row.seeds)
@@ -256,7 +260,7 @@ def _room_for_rows(draft: _Draft) -> int:
         sizes.append(size)
     if not sizes:
         return _MOST_ROWS
-    return min(_MOST_ROWS, int(_ROOM_BYTES * len(sizes) / sum(sizes)))
+    return min(_MOST_ROWS, int(max(0, room) * len(sizes) / sum(sizes)))
 
 
 def _finish_table(draft: _Draft, room: int) -> Table:

@@ -191,7 +191,7 @@ def test_paper_rows_carry_their_source(made):
         made["protocol/demo-full.html"].decode()
         + made["protocol/demo-full/inter_pupil.html"].decode()
     )
-    rows = re.findall(r'<tr class="row-paper .*?</tr>', text, re.DOTALL)
+    rows = re.findall(r'<tr data-kind="paper" .*?</tr>', text, re.DOTALL)
     assert len(rows) == 3
     assert all("Paper X, Table" in row and "kind-paper" in row for row in rows)
     assert 'id="paper-paper-x"' in text
