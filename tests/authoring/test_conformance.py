@@ -125,6 +125,17 @@ def test_weights_that_hold_the_time_of_their_making_are_caught(check):
     assert "w.safetensors: write no time" in found["same seed, same weights"].detail
 
 
+def test_a_thread_that_is_left_running_is_caught(check):
+    code = GOOD.partition("def train")[0] + GOOD[GOOD.index("def predictor") :]
+    code = code.replace(
+        'np.load(weights / "w.npy")',
+        "np.zeros((68, 2))\n    threading.Thread(target=time.sleep, args=(4,)).start()",
+    ).replace("import numpy as np", "import threading\nimport time\nimport numpy as np")
+    found = check(code)["leaves nothing running"]
+    assert not found.ok
+    assert "end what it starts, or make it a daemon" in found.detail
+
+
 def test_a_recipe_that_cannot_go_on_after_a_kill_is_caught(check):
     """It leaves a marker early and trusts it later: after a kill it has learned nothing."""
     code = GOOD.replace(
