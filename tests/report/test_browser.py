@@ -263,7 +263,7 @@ def test_the_convention_switch_rescores_every_row_and_keeps_the_filters(open_pag
 
 def test_a_curve_is_switched_off_and_on_and_read_off(open_page):
     driver = open_page(BOARD)
-    chart = driver.find_element(By.CSS_SELECTOR, "figure[data-chart]")
+    chart = driver.find_element(By.CSS_SELECTOR, "figure[data-chart=stairs]")
     driver.execute_script(
         "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", chart
     )
@@ -341,7 +341,7 @@ def test_the_board_of_300w_is_a_line_a_row_under_a_head_that_stays(browser, prin
     table = browser.find_element(By.CSS_SELECTOR, "table.board")
     assert table.rect["height"] <= 4500
     assert table.rect["width"] <= 1344
-    browser.execute_script("window.scrollTo(0, 2000)")
+    browser.execute_script("window.scrollTo({top: 2000, behavior: 'instant'})")
     head = browser.find_element(By.CSS_SELECTOR, "table.board thead th.who")
     top = browser.execute_script("return arguments[0].getBoundingClientRect().top", head)
     assert top == pytest.approx(0, abs=1)
