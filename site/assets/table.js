@@ -6,7 +6,7 @@ const SIZES = { k: 1e3, M: 1e6, G: 1e9 };
 // A number is what a cell begins with; cells without one stay last, whichever way the column is sorted.
 function keyOf(row, column, text) {
   const cell = row.cells[column];
-  if (text) return cell.textContent.trim().toLowerCase();
+  if (text) return (cell.querySelector(".name") || cell).textContent.trim().toLowerCase();
   const first = cell.firstChild ? cell.firstChild.textContent.trim() : "";
   const value = parseFloat(first);
   return Number.isNaN(value) ? null : value * (SIZES[first.slice(-1)] || 1);
@@ -17,7 +17,7 @@ function compare(a, b, direction) {
   return direction * (a < b ? -1 : a > b ? 1 : 0);
 }
 
-const rowsOf = (body) => [...body.rows].filter((row) => !row.classList.contains("reason"));
+const rowsOf = (body) => [...body.rows];
 
 function sortBy(table, head, column) {
   const text = head.dataset.sort === "text";
@@ -33,12 +33,7 @@ function sortBy(table, head, column) {
   }
 }
 
-// Columns of the second head row come after those that span both rows.
-function headsOf(table) {
-  const rows = [...table.tHead.rows];
-  const spanning = rows.length > 1 ? [...rows[0].cells].filter((cell) => cell.rowSpan === 2) : [];
-  return rows.length > 1 ? [...spanning, ...rows[1].cells] : [...rows[0].cells];
-}
+const headsOf = (table) => [...table.tHead.rows[0].cells];
 
 for (const table of document.querySelectorAll("table[data-sortable]")) {
   headsOf(table).forEach((head, column) => {
@@ -51,80 +46,100 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
   });
 }
 
-// --- filters ---
+// --- what a reader chooses ---
 
-const PROPERTIES = ["kind", "budget", "data", "extra", "year"];
+const STATES = ["comparable", "box", "other"];
+const SHOWN_STATES = { comparable: 1, box: 2, all: 3 };
 
-function fits(row, form, words) {
-  for (const name of PROPERTIES) {
-    const field = form.elements.namedItem(name);
-    if (field && field.value && row.dataset[name] !== field.value) return false;
-  }
-  if (!words.length) return true;
-  const text = row.cells[1].textContent.toLowerCase();
+const field = (form, name) => form.elements.namedItem(name);
+const isOn = (form, name, without) => (field(form, name) ? field(form, name).checked : without);
+
+// Comparable rows are asked for first; "box" adds those that differ in their box alone, "all" the others.
+function wanted(row, form, words) {
+  const chosen = field(form, "state") ? field(form, "state").value : "all";
+  if (STATES.indexOf(row.dataset.state) >= SHOWN_STATES[chosen]) return false;
+  const measured = row.dataset.kind !== "paper";
+  if (!isOn(form, measured ? "measured" : "printed", true)) return false;
+  if ("ablation" in row.dataset && !isOn(form, "ablations", false)) return false;
+  const name = row.querySelector(".name").textContent;
+  const text = `${name} ${row.dataset.title || ""}`.toLowerCase();
   return words.every((word) => text.includes(word));
 }
 
-function showRows(form, tables) {
-  const words = form.elements.namedItem("find").value.toLowerCase().split(/\s+/).filter(Boolean);
+// The rows stand in the order of the ranking: the first one of a method is its best.
+function showRows(form, ordered) {
+  const words = field(form, "find").value.toLowerCase().split(/\s+/).filter(Boolean);
+  const families = new Set();
   let shown = 0;
-  let all = 0;
-  for (const table of tables) {
-    for (const body of table.tBodies) {
-      let here = 0;
-      for (const row of rowsOf(body)) {
-        row.hidden = !fits(row, form, words);
-        here += row.hidden ? 0 : 1;
-        all += 1;
-      }
-      body.hidden = !here;
-      shown += here;
+  for (const row of ordered) {
+    let show = wanted(row, form, words);
+    if (show && isOn(form, "best", false)) {
+      show = !families.has(row.dataset.family);
+      families.add(row.dataset.family);
     }
+    row.hidden = !show;
+    shown += show ? 1 : 0;
   }
-  form.querySelector("output").textContent = shown === all ? `${all} rows` : `${shown} of ${all} rows`;
+  const hidden = ordered.length - shown;
+  form.querySelector("output").textContent = hidden ? `${shown} rows, ${hidden} hidden` : `${shown} rows`;
+  form.querySelector("[data-all]").hidden = !hidden;
 }
 
-function showColumns(form, tables) {
-  const field = form.elements.namedItem("threshold");
-  if (!field) return;
-  for (const table of tables) {
-    const off = headsOf(table).map((head) => Boolean(field.value && head.dataset.threshold && head.dataset.threshold !== field.value));
-    for (const head of table.tHead.querySelectorAll("[data-threshold]")) {
-      head.hidden = Boolean(field.value) && head.dataset.threshold !== field.value;
-    }
-    for (const body of table.tBodies) {
-      for (const row of rowsOf(body)) off.forEach((hide, column) => { row.cells[column].hidden = hide; });
-    }
+// The choice of whoever asks for everything.
+function chooseAll(form) {
+  for (const input of form.elements) {
+    if (["printed", "measured", "ablations"].includes(input.name)) input.checked = true;
+    if (input.name === "best") input.checked = false;
+    if (input.name === "find") input.value = "";
+  }
+  const last = [...form.querySelectorAll("[name=state]")].pop();
+  if (last) last.checked = true;
+}
+
+function remember(form) {
+  const state = new URLSearchParams();
+  for (const input of form.elements) {
+    if (!input.name) continue;
+    if (input.type === "radio") { if (input.checked) state.set(input.name, input.value); }
+    else if (input.type === "checkbox") state.set(input.name, input.checked ? "on" : "off");
+    else if (input.value) state.set(input.name, input.value);
+  }
+  return state.toString();
+}
+
+function recall(form) {
+  const chosen = new URLSearchParams(location.hash.slice(1));
+  for (const input of form.elements) {
+    if (!input.name || !chosen.has(input.name)) continue;
+    if (input.type === "radio") input.checked = input.value === chosen.get(input.name);
+    else if (input.type === "checkbox") input.checked = chosen.get(input.name) === "on";
+    else input.value = chosen.get(input.name);
   }
 }
 
 for (const form of document.querySelectorAll("form[data-filters]")) {
-  const tables = [...document.querySelectorAll("table.board")];
+  const table = document.querySelector("table.board");
+  const ordered = [...table.tBodies[0].rows];
   const apply = () => {
-    showRows(form, tables);
-    showColumns(form, tables);
-    for (const table of tables) table.classList.toggle("plain", !form.elements.namedItem("intervals").checked);
+    showRows(form, ordered);
+    table.classList.toggle("whole", isOn(form, "columns", false));
   };
   form.hidden = false;
   for (const event of ["input", "change"]) form.addEventListener(event, apply);
   form.addEventListener("submit", (event) => event.preventDefault());
+  form.querySelector("[data-all]").addEventListener("click", () => { chooseAll(form); apply(); });
   // Another convention is another page: what was chosen here goes along.
-  const chosen = new URLSearchParams(location.hash.slice(1));
-  for (const field of form.elements) {
-    if (!field.name || !chosen.has(field.name)) continue;
-    if (field.type === "checkbox") field.checked = chosen.get(field.name) === "on";
-    else field.value = chosen.get(field.name);
-  }
+  recall(form);
   for (const link of document.querySelectorAll(".switch a")) {
-    link.addEventListener("click", () => {
-      const state = new URLSearchParams();
-      for (const field of form.elements) {
-        if (!field.name) continue;
-        if (field.type === "checkbox") { if (!field.checked) state.set(field.name, "off"); }
-        else if (field.value !== "") state.set(field.name, field.value);
-      }
-      link.hash = state.toString();
-    });
+    link.addEventListener("click", () => { link.hash = remember(form); });
   }
   apply();
+}
+
+// What has no room in a cell is read in whole after a click.
+for (const table of document.querySelectorAll("table.board")) {
+  table.addEventListener("click", (event) => {
+    const cell = event.target.closest("tbody td, tbody th");
+    if (cell && !event.target.closest("a, button")) cell.parentElement.classList.toggle("open");
+  });
 }
