@@ -15,7 +15,6 @@ documentation shows.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -202,18 +201,6 @@ def find_faults(index: Index, layout: str) -> list[LabelFault]:
     return []
 
 
-def leave_hidden_out(index: Index) -> Index:
-    """Return an index whose hidden points are absent: in a masked card they need not be right."""
-    if index.visible is None or index.values.ndim != 3:
-        return index
-    hidden = ~index.visible
-    absent = hidden
-    if index.absent is not None:
-        absent = hidden | index.absent
-    values = np.where(absent[:, :, None], np.nan, index.values)
-    return replace(index, values=values, absent=absent)
-
-
 def used_rows(protocol: Protocol, index: Index, *, training: bool = True) -> np.ndarray:
     """Return the labelled rows that a protocol uses: those it tests on, and trains on."""
     members = [*protocol.groups[protocol.overall]]
@@ -230,8 +217,6 @@ def find_used_faults(
     used = index
     if len(rows) < len(index.ids):
         used = take_rows(index, rows)
-    if protocol.masked:
-        used = leave_hidden_out(used)
     layout = protocol.layout
     if protocol.own_layout is not None:
         layout = ""  # of which no mean face is known

@@ -95,7 +95,7 @@ def examine_dataset(
         return
     is_landmarks = annotated.values.ndim == 3
     layout = _layout_of(annotated, cards)
-    for fault in label_checks.find_faults(_points_that_count(annotated, cards), layout):
+    for fault in label_checks.find_faults(annotated, layout):
         yield Finding("wrong", fault.what)
     if is_landmarks:
         gaps = face_checks.describe_gaps(layout, annotated.values.shape[1])
@@ -305,13 +305,6 @@ def _label_files(index: Index, folder: Path) -> set[Path]:
                 files.add(path)
                 break
     return files
-
-
-def _points_that_count(index: Index, cards: Sequence[Protocol]) -> Index:
-    """Leave hidden points out where every card is masked."""
-    if cards and all(card.masked for card in cards):
-        return label_checks.leave_hidden_out(index)
-    return index
 
 
 def _layout_of(index: Index, cards: Sequence[Protocol]) -> str:

@@ -240,7 +240,12 @@ def test_a_masked_card_over_files_from_the_command_line(tmp_path, suffix):
     np.savez(tmp_path / "given.npz", ids=ids, values=values)
     arguments = ["score", str(tmp_path / "given.npz"), "--protocol", str(tmp_path / "card.toml")]
     outcome = CliRunner().invoke(
-        main, [*arguments, "--method", "mine", "--data", str(tmp_path), "--json"]
+        main,
+        [
+            *(*arguments, "--method", "mine", "--data", str(tmp_path), "--json"),
+            *("--accept", "a point far off"),  # the hidden one, in every face
+            *("--accept", "points in another order, over a set"),
+        ],
     )
     assert outcome.exit_code == 0, outcome.output
     document = json.loads(outcome.stdout)
