@@ -8,13 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from benchbox.training.checkpoint import (
-    Checkpoint,
-    load_into,
-    load_weights,
-    make_once,
-    save_weights,
-)
+from benchbox.training.checkpoint import Checkpoint, make_once, save_weights
 from benchbox.training.optim import WeightAverage, make_optimiser, rate_factor
 from benchbox.training.train_log import TrainLog
 from benchbox.training.train_step import TrainStep
@@ -29,23 +23,15 @@ STRUCTURE_PARAMS = ("head", "width", "side", "crop_side", "expansion")
 
 
 def train(job: Job) -> None:
-    """Train the network and leave its weights under the job's folder."""
+    """Train the network and leave its weights under the job's folder.
+
+    Unless they are there: a variant that trains the same may have left them.
+    """
     assert job.layout is not None
-    if (job.out / WEIGHTS).exists():  # taken over from a variant that trains the same
-        return
     torch.manual_seed(job.seed)
     network = HeatmapDetector(job.layout.count, job.params)
     network = network.to(job.device, memory_format=torch.channels_last)
-    path = job.out / "trained.safetensors"
-    make_once(path, fit_network, job, network)
-    load_into(network, "network", load_weights(path))
-    structure = {key: job.params[key] for key in STRUCTURE_PARAMS}
-    facts = {
-        "points": str(job.layout.count),
-        "flip": json.dumps(job.layout.flip),
-        "params": json.dumps(structure),
-    }
-    save_weights(job.out / WEIGHTS, {"network": network}, facts)
+    make_once(job.out / WEIGHTS, fit_network, job, network)
 
 
 def fit_network(path: Path, job: Job, network: HeatmapDetector) -> None:
@@ -88,5 +74,11 @@ def fit_network(path: Path, job: Job, network: HeatmapDetector) -> None:
             if (step + 1) % params["save_every"] == 0:
                 checkpoint.save(step + 1)
     average.apply()
-    save_weights(path, {"network": network}, {"stage": "network"})
+    structure = {key: params[key] for key in STRUCTURE_PARAMS}
+    facts = {
+        "points": str(job.layout.count),
+        "flip": json.dumps(job.layout.flip),
+        "params": json.dumps(structure),
+    }
+    save_weights(path, {"network": network}, facts)
     checkpoint.remove()
