@@ -1,4 +1,4 @@
-"""The larger backbones of G&LSR.
+"""The larger backbones of G&LSR, and one of today that is ours.
 
 MobileNetV2 (/M) and ResNet-50 (/L), with the names of their public ImageNet weights.
 
@@ -15,6 +15,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from benchbox.training.integral_network import Decoder, IntegralHead, Trunk, trunk_widths
 from benchbox.training.pretrained import copy_pretrained, imagenet_pixel_map
 
 from .model import make_mlp
@@ -108,6 +109,28 @@ def _rename_first_block(key: str) -> str:
         return key
     number, _, rest = key.removeprefix(start).partition(".")
     return f"{start}{int(number) + 1}.{rest}"
+
+
+class IntegralBackbone(nn.Module):
+    """A residual trunk whose heat maps are read by their centre of mass; not the paper's.
+
+    The network of the method `heatmap`, so that what the paper's frames and local stage bring can
+    be told on a trunk of today.
+    """
+
+    WIDTH = 48  # channels of the decoder, as in `heatmap`
+
+    def __init__(self, points: int) -> None:
+        super().__init__()
+        widths = trunk_widths(self.WIDTH)
+        self.trunk = Trunk(widths)
+        self.decoder = Decoder(widths[1:], self.WIDTH)
+        self.head = IntegralHead(self.WIDTH, points)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Find points (n, 2 * points) of the frame [-1, 1]² in faces (n, 3, side, side)."""
+        places: Tensor = self.head(self.decoder(self.trunk(x)))
+        return places.flatten(1)
 
 
 class BottleneckV15(nn.Module):

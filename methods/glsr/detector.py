@@ -45,7 +45,10 @@ STRUCTURE_PARAMS = (
 
 @dataclass(frozen=True)
 class StageNetworks:
-    """What a backbone's stages are built of, and the sides of what they look at."""
+    """What a backbone's stages are built of, and the sides of what they look at.
+
+    `from_mean`: the backbone answers with offsets from the mean shape, not with places.
+    """
 
     reinit: Callable[[], nn.Module]
     backbone: Callable[[int, Mapping[str, Any]], nn.Module]  # (points, params)
@@ -54,6 +57,7 @@ class StageNetworks:
     local_regression: Callable[[int], nn.Module] = LocalRegression
     f0_side: int = 128
     patch_side: int = 64
+    from_mean: bool = True
 
 
 def _face_side(params: Mapping[str, Any]) -> int:
@@ -82,6 +86,11 @@ def _large_backbone(points: int, params: Mapping[str, Any]) -> nn.Module:
     return backbones.ResNet50(points)
 
 
+def _residual_backbone(points: int, params: Mapping[str, Any]) -> nn.Module:
+    del params
+    return backbones.IntegralBackbone(points)
+
+
 def _vgg_s_backbone(points: int, params: Mapping[str, Any]) -> nn.Module:
     return transformer_shape_regressor.VggS(points, _tsr_side(params))
 
@@ -94,6 +103,7 @@ STAGE_NETWORKS: Mapping[str, StageNetworks] = {
     "small": StageNetworks(GlobalReinit, _small_backbone, _face_side),
     "medium": StageNetworks(GlobalReinit, _medium_backbone, _pooled_side),
     "large": StageNetworks(GlobalReinit, _large_backbone, _pooled_side),
+    "residual": StageNetworks(GlobalReinit, _residual_backbone, _face_side, from_mean=False),
     "vgg-s": StageNetworks(
         transformer_shape_regressor.TsrReinit,
         _vgg_s_backbone,
@@ -128,7 +138,7 @@ class GlsrDetector(nn.Module):
         if params["reinit"] and not params["cascade"]:
             self.reinit = made.reinit()
         self.backbone = made.backbone(points, params)
-        # S_g0: mean of the training shapes in F_g (b1: in F0)
+        # S_g0: mean of the training shapes in F_g (b1: in F0); 0 where a backbone needs none
         self.register_buffer("start", torch.zeros(points, 2))
         parts: list[list[int]] = []
         if params["local"]:

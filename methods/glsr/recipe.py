@@ -188,18 +188,21 @@ class StageLosses:
 
         And each θ_l to its mean true value.
 
-        A plain STN begins at the identity, so its normalised face is F0.
+        A plain STN begins at the identity, so its normalised face is F0. A backbone that answers
+        with places has no S_g0.
         """
         shapes, system = draws.upright(), self.system
         if system.first is not None:
-            system.first_start.copy_(shapes.mean(dim=0))
+            if system.networks.from_mean:
+                system.first_start.copy_(shapes.mean(dim=0))
             shapes = transform_points(
                 invert_maps(upright_box(shapes, self.eyes, self.params["expansion"])), shapes
             )
         elif system.reinit is not None and self.params["theta_loss"]:
             theta = supervised_theta(shapes, self.reference, self.params["global_margin"])
             shapes = transform_points(invert_maps(theta), shapes)
-        system.start.copy_(shapes.mean(dim=0))
+        if system.networks.from_mean:
+            system.start.copy_(shapes.mean(dim=0))
         # G&LSR* has none
         for local_reinit, points in zip(system.local_reinit, system.parts, strict=False):
             theta = supervised_theta(shapes[:, points], self.reference[points], LOCAL_MARGIN)

@@ -106,7 +106,9 @@ def test_networks_for_profile_run_on_their_own_inputs_for_every_variant_and_layo
 
 
 def test_an_unknown_backbone_is_told_what_there_is():
-    with pytest.raises(PluginError, match="must be one of small, medium, large, vgg-s, release"):
+    with pytest.raises(
+        PluginError, match="must be one of small, medium, large, residual, vgg-s, release"
+    ):
         detector.GlsrDetector(IBUG68, settings("b1", backbone="huge"))
 
 
@@ -122,6 +124,8 @@ STAGES = {
     "glsr-star": ["reinit", "global", "local", "joint"],
     "m": ["reinit", "global", "joint"],
     "release": ["reinit", "global", "joint"],
+    "residual": ["reinit", "global", "local", "joint"],
+    "residual-b1": ["global"],
 }
 
 
@@ -227,6 +231,30 @@ def test_a_plain_transformer_starts_at_the_identity_in_f0():
     batch = drawn.batch(2, 0)
     assert made.global_theta(batch.sampler, batch.frame)[0].tolist() == [[1, 0, 0], [0, 1, 0]]
     assert made.start.numpy() == pytest.approx(drawn.upright().mean(dim=0).numpy())
+
+
+@pytest.mark.parametrize("variant", ["residual", "residual-b1"])
+def test_a_backbone_that_answers_with_places_has_no_mean_shape_added(variant):
+    """Trap: heat maps say where a point is; S_g0 on top of that would count the shape twice."""
+    made, _, drawn = prepared(variant)
+    batch = drawn.batch(2, 0)
+    found = made.global_shape(batch.sampler, batch.frame)
+    seen = made.backbone(batch.sampler(batch.frame, made.side)).view(-1, 68, 2)
+    assert not made.start.any()
+    assert torch.equal(found, seen)
+    assert found.abs().max() < 1  # a centre of mass lies inside the face
+
+
+def test_the_residual_backbone_is_the_network_of_heatmap():
+    """The comparison with `heatmap` is fair only on the same trunk, decoder and head."""
+    card = method_card.find_card("heatmap")
+    params = method_card.merge_params(card, "heatmap", "quick")
+    heatmap = method_card.import_method(card).networks(params, IBUG68)["look 1"][0]
+    ours = {
+        name: value.shape for name, value in backbones.IntegralBackbone(68).state_dict().items()
+    }
+    theirs = {name: value.shape for name, value in heatmap.state_dict().items()}
+    assert ours == {name: shape for name, shape in theirs.items() if name not in ("mean", "box")}
 
 
 def test_b2_sees_its_first_networks_shape():
