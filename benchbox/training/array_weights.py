@@ -31,8 +31,10 @@ Arrays = Mapping[str, np.ndarray[Any, Any]]
 def save_arrays(path: Path, arrays: Arrays, facts: Mapping[str, str] | None = None) -> None:
     """Write arrays and a few facts about them, atomically; equal ones give equal bytes."""
     header = json.dumps({**(facts or {}), _CHECKSUM: _hash_arrays(arrays)}, sort_keys=True)
+    # safetensors writes an array's memory as it lies: one in Fortran's order would come back mixed.
+    in_order = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     with replace_when_done(path) as beside:
-        save_file(dict(arrays), beside, metadata={_FACTS_KEY: header})
+        save_file(in_order, beside, metadata={_FACTS_KEY: header})
 
 
 def load_arrays(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, str]]:

@@ -41,3 +41,12 @@ def test_files_of_earlier_versions_are_read(tmp_path):
     arrays, facts = load_arrays(tmp_path / "old.safetensors")
     assert facts == FACTS
     assert arrays["means"].tolist() == [[0, 1], [2, 3], [4, 5]]
+
+
+def test_an_array_in_fortrans_order_comes_back_as_it_was(tmp_path):
+    """Trap: safetensors writes memory as it lies, so rows came back as columns."""
+    solved = np.asfortranarray(np.arange(6.0).reshape(3, 2))
+    save_arrays(tmp_path / "w.safetensors", {"matrix": solved, "part": solved[:, 1]})
+    arrays, _ = load_arrays(tmp_path / "w.safetensors")
+    np.testing.assert_array_equal(arrays["matrix"], solved)
+    np.testing.assert_array_equal(arrays["part"], solved[:, 1])
