@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -91,7 +92,8 @@ def assemble_index(
         )
     if protocol.train_dataset:
         members = (*protocol.train_parts, *protocol.validation_parts)
-        index = _append(index, _select(indexes[protocol.train_dataset], members))
+        source = _select(indexes[protocol.train_dataset], members)
+        index = _append(_drop_untested(protocol, index, source), source)
     if protocol.extra:
         extra = protocol.extras[protocol.extra]
         index = _add_extras(protocol, index, indexes[extra.dataset], extra)
@@ -167,6 +169,18 @@ def _require_boxes(index: Index, source: str) -> None:
 
 
 # --- another dataset's rows -----------------------------------------------------------------------
+
+
+def _drop_untested(protocol: Protocol, index: Index, source: Index) -> Index:
+    """Drop the tested dataset's own training rows where what is trained on is called alike.
+
+    They are neither trained nor tested on: `train` means the other dataset's there.
+    """
+    tested = select.member_parts(chain.from_iterable(protocol.groups.values()))
+    hidden = set(source.parts.tolist()) - tested
+    if not hidden & set(index.parts.tolist()):
+        return index
+    return take_rows(index, np.flatnonzero(~np.isin(index.parts, sorted(hidden))))
 
 
 def _append(first: Index, second: Index) -> Index:

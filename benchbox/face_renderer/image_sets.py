@@ -249,8 +249,11 @@ MPIIGAZE = multi_camera.Rig("mpiigaze", (("eyes", 15),), frames=200, eyes=True)
 MPIIFACEGAZE = multi_camera.Rig("mpiifacegaze", (("faces", 15),), frames=120)
 GAZE360 = multi_camera.Rig("gaze360", (("train", 40), ("test", 15)), frames=30, aim="around")
 EYEDIAP = multi_camera.Rig("eyediap", (("faces", 14),), frames=60, aim="above")
+GAZECAPTURE_DEGREES = multi_camera.Rig(
+    "gazecapture-degrees", (("train", 80), ("val", 10), ("test", 20)), frames=20, aim="held"
+)
 
-_RIGS = (ETH_XGAZE, MPIIGAZE, MPIIFACEGAZE, GAZE360, EYEDIAP)
+_RIGS = (ETH_XGAZE, MPIIGAZE, MPIIFACEGAZE, GAZE360, EYEDIAP, GAZECAPTURE_DEGREES)
 
 SETS: Mapping[str, ImageSet] = {
     "300w": FACES,

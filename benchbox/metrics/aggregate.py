@@ -19,6 +19,8 @@ metric                                value and count of an item
 `error_cm`, `error_deg`               e, 1
 `error_cm_person`, `error_deg_person` e/n, 1/n with n answered items of the person: a mean of the
                                       persons' means
+`nme_<convention>_balanced`           100 · e/n, 1/n with n answered items of the group (`stratum`):
+                                      a mean of the groups' means
 `error_…_uncalibrated_<k>`            the same over the frames that calibration leaves
 `error_…_calibrated_<k>`              the same of errors after calibration (`calibration`); a person
                                       with too few frames does not count
@@ -140,6 +142,8 @@ def _values_and_counts(metric: Metric, rows: Rows) -> tuple[Floats, Floats | Boo
     errors = rows[metric.column]
     if metric.averaged_by == "person" or metric.shots:
         return _mean_of_means(errors, rows["cluster"])
+    if metric.averaged_by == "balanced":
+        return _mean_of_means(100 * errors, rows["stratum"])
     if metric.threshold is not None:
         return _curve_terms(metric.measure, errors, metric.threshold), np.ones(len(errors))
     known = np.isfinite(errors)

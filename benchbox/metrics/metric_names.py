@@ -88,9 +88,10 @@ _NORMALISED = re.compile(
     r"(?:_(?P<points>\d+))?"
     rf"(?:_(?P<part>{'|'.join(PARTS)}))?"
     r"(?P<visible>_visible)?"
+    r"(?P<balanced>_balanced)?"
 )
 _CALIBRATED = re.compile(r"error_(?P<unit>cm|deg)_(?P<un>un)?calibrated_(?P<shots>[1-9]\d{0,2})")
-_AVERAGES = {"dot": "per dot", "person": "mean of persons"}
+_AVERAGES = {"dot": "per dot", "person": "mean of persons", "balanced": "mean of groups"}
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class Metric:
     visible: bool = False  # over visible points only
     unit: str = ""  # %, 1 (a fraction), cm, deg, px
     lower_is_better: bool = True
-    averaged_by: str = ""  # what is averaged first: dot, person
+    averaged_by: str = ""  # what is averaged first: dot, person; balanced: a group
     shots: int = 0  # frames of each person that an offset is fitted to; then a mean of persons
     plain: bool = False  # with shots: of the same frames, without the offset
     part: str = ""  # a key of `PARTS`: the points of one part of the face; "": of the whole
@@ -225,6 +226,8 @@ def _read_name(name: str) -> Metric | None:
     measure = MEASURES[match["measure"]]
     if measure.has_threshold != (match["threshold"] is not None):
         return None
+    if match["balanced"] and match["measure"] != "nme":
+        return None
     threshold = None
     if match["threshold"] is not None:
         threshold = float(match["threshold"])
@@ -235,6 +238,7 @@ def _read_name(name: str) -> Metric | None:
         points=int(match["points"] or 0),
         part=match["part"] or "",
         visible=match["visible"] is not None,
+        averaged_by="balanced" if match["balanced"] else "",
         unit=measure.unit,
         lower_is_better=measure.lower_is_better,
     )
@@ -316,15 +320,19 @@ def list_metrics(protocol: Protocol) -> list[str]:
 def is_further_error(name: str, protocol: Protocol) -> bool:
     """Tell whether a card may name a metric in `metrics` that its other keys do not give already.
 
-    Of one part of the face, a median or an RMSE; the normaliser and the points are the card's.
+    Of one part of the face, a median, an RMSE, or balanced over two groups or more beside the
+    overall one; the normaliser and the points are the card's.
     """
     if protocol.task != "landmarks" or not is_metric(name):
         return False
     metric = parse_metric(name)
     if metric.visible and not protocol.masked:
         return False
+    if metric.averaged_by and len(protocol.groups) < 3:
+        return False
     is_cards = metric.normaliser in protocol.normalisers and metric.points in (0, *protocol.points)
-    return is_cards and (bool(metric.part) or metric.measure in ("rmse", "median"))
+    further = bool(metric.part) or metric.measure in ("rmse", "median") or metric.averaged_by
+    return is_cards and bool(further)
 
 
 # --- conventions ----------------------------------------------------------------------------------

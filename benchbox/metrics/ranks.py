@@ -198,6 +198,8 @@ def columns_of(name: str) -> list[str]:
     columns = [metric.column, "failed", "cluster"]
     if metric.per_sequence:
         columns.append("sequence")
+    if metric.averaged_by == "balanced":
+        columns.append("stratum")
     return columns
 
 

@@ -110,7 +110,7 @@ def counted_terms(name: str, rows: Rows, unanswered: Bools, lost: float) -> Term
     metric = parse_metric(name)
     in_unit = 100.0 if metric.unit == "%" else 1.0
     filled = {metric.column: np.where(unanswered, lost / in_unit, rows[metric.column])}
-    for column in ("cluster", "sequence"):  # what means of means are taken over
+    for column in ("cluster", "sequence", "stratum"):  # what means of means are taken over
         if column in _column_names(rows):
             filled[column] = rows[column]
     return metric_terms(name, filled)

@@ -21,6 +21,9 @@ from . import gaze_card
 _SAME_PEOPLE = {
     "MPIIGaze": {"mpiigaze", "mpiigaze-small", "mpiifacegaze", "mpiifacegaze-gazehub"},
     "Gaze360": {"gaze360", "gaze360-gazehub"},
+    "GazeCapture": {"gazecapture", "gazecapture-faze", "gazecapture-sted"},
+    "AFLW": {"aflw", "aflw2000-3d", "aflw2000-3d-reannotated"},
+    "300-W": {"300w", "300w-lp"},
 }
 Rule = Callable[[Protocol], str | None]
 
@@ -156,7 +159,10 @@ def _metrics_fit_task(protocol: Protocol) -> str | None:
         return None
     words = " | ".join(allowed)
     if protocol.task == "landmarks":
-        words += " | nme, rmse or median of a part or a whole face under the card's own normalisers"
+        words += (
+            " | nme, rmse or median of a part or a whole face under the card's own normalisers, "
+            "nme_…_balanced of a card with two groups beside the overall one"
+        )
     return words
 
 

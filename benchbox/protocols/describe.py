@@ -67,6 +67,8 @@ def _metric_meaning(name: str) -> str:
             "nme": "mean distance",
         }
         measure = words.get(metric.measure, metric.title)
+        if metric.averaged_by:
+            measure = "mean of the groups' mean distances"
         return f"{measure}, by {short_convention(metric.convention)}"
     shots = metric.shots
     if not shots:
@@ -160,7 +162,7 @@ def _test_lines(protocol: Protocol) -> list[str]:
     size = describe_size(protocol, protocol.test_expected, protocol.test_clusters)
     lines = [f"  test on     {size}, ranked by the group {protocol.overall!r}"]
     for group, parts in protocol.groups.items():
-        lines.append(f"    {group:<14}{', '.join(parts)}")
+        lines.append(f"    {group:<14}{'' if len(group) < 14 else ' '}{', '.join(parts)}")
     return lines
 
 

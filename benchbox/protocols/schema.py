@@ -96,7 +96,8 @@ def _parse_task_metric(value: Any) -> str:
 _TASK_METRIC = ValueKind(
     _parse_task_metric,
     f"{' | '.join(_ALL_METRICS)} | error_cm_calibrated_<k> | error_deg_calibrated_<k> | "
-    "error_…_uncalibrated_<k> | nme_…_nose (a part of the face) | rmse_… | median_…",
+    "error_…_uncalibrated_<k> | nme_…_nose (a part of the face) | rmse_… | median_… | "
+    "nme_…_balanced",
 )
 _COLUMNS = list_of(TEXT, least=1)
 _LENGTH = number_where(lambda length: length > 0, "a length above 0")

@@ -39,6 +39,11 @@ _RELATED = (
     {"cofw", "cofw68"},
     {"synth-cofw", "synth-cofw68"},
     {"wflw", "glsr-release"},
+    {"aflw", "aflw2000-3d", "aflw2000-3d-reannotated"},
+    {"synth-aflw", "synth-aflw2000-3d", "synth-aflw2000-3d-reannotated"},
+    {"300w", "300w-lp"},
+    {"gaze360", "gaze360-gazehub"},
+    {"gazecapture", "gazecapture-faze", "gazecapture-sted"},
 )
 _NAMED_ITEMS = 3
 

@@ -2,9 +2,10 @@
 
 One row per item in the order of the truth: an error per convention (infinite where the item has no
 answer, NaN where the error does not exist for it), the value of its sequence where the card asks
-for one, `failed`, `cluster`, `sequence` (below 0: in none) and `in_<group>`. Every score is a ratio
-of sums over these rows (`metrics.aggregate`), so the table alone is enough for intervals, paired
-tests and ranks. It holds no truth and no prediction, and neither can be had back from it.
+for one, `failed`, `cluster`, `in_<group>`, and where a metric asks for it `sequence` and `stratum`,
+the group that is averaged first (below 0: in none). Every score is a ratio of sums over these rows
+(`metrics.aggregate`), so the table alone is enough for intervals, paired tests and ranks. It holds
+no truth and no prediction, and neither can be had back from it.
 """
 
 from __future__ import annotations
@@ -68,10 +69,31 @@ def build_error_table(protocol: Protocol, truth: Truth, predictions: Predictions
     columns["cluster"] = bootstrap.number_clusters(truth.clusters).astype(np.int32)
     for group, inside in truth.groups.items():
         columns[f"in_{group}"] = inside
+    if any(parse_metric(name).averaged_by == "balanced" for name in protocol.metrics):
+        columns["stratum"] = _number_groups(protocol, truth)
     rows = np.empty(len(failed), [(name, column.dtype) for name, column in columns.items()])
     for name, column in columns.items():
         rows[name] = column
     return rows
+
+
+def _number_groups(protocol: Protocol, truth: Truth) -> npt.NDArray[np.int32]:
+    """Return the number (N,) of each item's group beside the overall one; below 0: in none.
+
+    Raises ProtocolError where groups overlap: their means would count an item twice.
+    """
+    number = np.full(len(truth.ids), -1, np.int32)
+    groups = [group for group in truth.groups if group != protocol.overall]
+    for code, group in enumerate(groups):
+        inside = truth.groups[group]
+        if (number[inside] >= 0).any():
+            other = groups[int(number[inside].max())]
+            raise ProtocolError(
+                f"{protocol.name}: a balanced metric is the mean over groups, and {group} and "
+                f"{other} share items"
+            )
+        number[inside] = code
+    return number
 
 
 def build_point_table(

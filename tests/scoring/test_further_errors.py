@@ -148,3 +148,47 @@ def test_terms_of_the_median_are_the_middle_items():
     terms = aggregate.metric_terms("median_height", rows)
     assert terms.counts.tolist() == [0, 0, 0, 1, 1]
     assert terms.score == pytest.approx(25.0)
+
+
+# --- balanced over groups -------------------------------------------------------------------------
+
+
+def balanced_card(**groups):
+    return card(
+        "nme_inter_ocular_balanced",
+        groups={"all": ("test",), **dict.fromkeys(groups, ("test",))},
+    )
+
+
+def test_a_balanced_error_is_the_mean_of_the_groups_means():
+    """AFLW2000-3D's printed mean: three groups by yaw of 1,312, 383 and 305 faces count alike."""
+    truth, given = off_by(range(68), 1.0)
+    given.values[3, :, 0] += 6.0
+    groups = {"front": np.array([1, 1, 1, 0], bool), "side": np.array([0, 0, 0, 1], bool)}
+    truth = dataclasses.replace(truth, groups={"all": np.ones(4, bool), **groups})
+    found = score.score_predictions(balanced_card(**groups), truth, given).groups
+    assert found["all"]["nme_inter_ocular"].value == pytest.approx((1 + 1 + 1 + 7) / 4)
+    assert found["all"]["nme_inter_ocular_balanced"].value == pytest.approx((1 + 7) / 2)
+    assert found["side"]["nme_inter_ocular_balanced"].value == pytest.approx(7.0)
+    given.failed[0] = True  # the rest of its group stands for it
+    found = score.score_predictions(balanced_card(**groups), truth, given).groups
+    assert found["all"]["nme_inter_ocular_balanced"].value == pytest.approx((1 + 7) / 2)
+
+
+def test_groups_that_share_faces_have_no_balanced_error():
+    truth, given = off_by(range(68), 1.0)
+    groups = {"front": np.array([1, 1, 1, 0], bool), "side": np.array([0, 0, 1, 1], bool)}
+    truth = dataclasses.replace(truth, groups={"all": np.ones(4, bool), **groups})
+    with pytest.raises(ProtocolError, match="side and front share items"):
+        score.score_predictions(balanced_card(**groups), truth, given)
+
+
+def test_balanced_is_a_name_of_means_alone():
+    assert parse_metric("nme_face_size_balanced").column == "nme_face_size"
+    assert parse_metric("nme_face_size_balanced").title == "NME, mean of groups"
+    for name in ("auc_0.07_face_size_balanced", "rmse_face_size_balanced"):
+        with pytest.raises(ValueError, match="no metric name"):
+            parse_metric(name)
+    metric = "nme_inter_ocular_balanced"
+    assert not is_further_error(metric, card(groups={"all": ("test",), "one": ("test",)}))
+    assert is_further_error(metric, balanced_card(front=0, side=0))

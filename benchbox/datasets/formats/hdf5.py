@@ -95,6 +95,27 @@ def has_dataset(path: Path, name: str) -> bool:
         return name in _open_file(path)
 
 
+def list_groups(path: Path) -> list[str]:
+    """Return the names of a file's groups, sorted.
+
+    Raises
+    ------
+    DataError
+        It is no HDF5 file, or a name in it is a link to another place or no group.
+    """
+    import h5py
+
+    with hdf5_files.hdf5_faults(path):
+        file = _open_file(path)
+        for name in file:
+            link = file.get(name, getlink=True)
+            if not isinstance(link, h5py.HardLink):
+                raise DataError(f"{path}: {name!r} is a link to another place, which is refused")
+            if not isinstance(file[name], h5py.Group):
+                raise DataError(f"{path}: {name!r} is no group; not the file of this dataset")
+        return sorted(file)
+
+
 def convert_to_uint8(pixels: np.ndarray, where: str) -> np.ndarray:
     """Return a picture as uint8 of the same shape; floats must be whole numbers from 0 to 255.
 

@@ -6,13 +6,17 @@ Two twins are more than a row and have files of their own: `ibug300w` and `gazes
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from benchbox.datasets.landmarks import aflw2000_3d
 from benchbox.face_renderer import image_sets
 from benchbox.face_renderer.cache import RenderPlan, plan_set
+from benchbox.face_renderer.scenes import portraits
 from benchbox.face_renderer.scenes.portraits import ATTRIBUTES
 from benchbox.types import Access, Finding, Index
 
@@ -20,6 +24,8 @@ from . import from_renderer, gazecapture_index, landmark_index, normalised_patch
 from .from_renderer import RenderedRows
 
 if TYPE_CHECKING:
+    from benchbox.types import Floats
+
     from .from_renderer import Columns
 
 # dataset, plan, rendered rows → index in the shape of the real set
@@ -121,6 +127,28 @@ def _aflw_fields(columns: Columns) -> dict[str, Any]:
     }
 
 
+def _face_fields(columns: Columns, *, fitted: bool) -> dict[str, Any]:
+    """Return AFLW2000-3D's fields: 68 points, no detector's box."""
+    values = columns["values68"]
+    if fitted:
+        values = _fit_jaw(values)
+    return {"boxes": {}, "values": values}
+
+
+def _fit_jaw(values: Floats) -> Floats:
+    """Move the jaw of turned faces (N, 68, 2) inwards, as the first release's fits have it.
+
+    By up to a tenth of the way to the nose, the more the further the nose is from the jaw's middle.
+    """
+    moved = np.array(values)
+    jaw, nose = values[:, :17], values[:, 30:31]
+    width = np.linalg.norm(values[:, 16] - values[:, 0], axis=1)
+    aside = np.linalg.norm(values[:, 30] - values[:, [0, 16]].mean(axis=1), axis=1)
+    share = 0.1 * np.clip(aside / np.maximum(width, 1e-9), 0.0, 1.0)
+    moved[:, :17] = jaw + share[:, None, None] * (nose - jaw)
+    return moved
+
+
 def _landmarks(fields: landmark_index.Fields) -> IndexBuilder:
     return partial(landmark_index.build_index, fields=fields)
 
@@ -184,6 +212,37 @@ AFLW = Twin(
     build_index=_landmarks(_aflw_fields),
     tiny_numbers={"train": range(6), "test": range(8)},
     labels_need_pixels=True,
+)
+
+
+def _build_turned(dataset: str, plan: RenderPlan, rows: RenderedRows, *, fitted: bool) -> Index:
+    """Put the heads that `synth-aflw` tests into AFLW2000-3D's shape, with its groups by yaw."""
+    fields = partial(_face_fields, fitted=fitted)
+    index = landmark_index.build_index(dataset, plan, rows, fields=fields)
+    yaw_rad = [
+        portraits.turned_yaw(image_sets.AFLW, str(part), int(number))
+        for part, number in zip(rows.parts, rows.numbers, strict=True)
+    ]
+    return replace(index, attributes=aflw2000_3d.yaw_groups(np.array(yaw_rad)))
+
+
+def _aflw2000_twin(dataset: str, title: str, *, fitted: bool) -> Twin:
+    return Twin(
+        dataset=dataset,
+        title=title,
+        kind=image_sets.AFLW.name,
+        megabytes=670,
+        build_index=partial(_build_turned, fitted=fitted),
+        tiny_numbers={"test": range(12)},
+        only_part="test",
+    )
+
+
+# the test faces of `synth-aflw` with 68 points: fitted jaws in the first release, true ones in the
+# second
+AFLW2000_3D = _aflw2000_twin("synth-aflw2000-3d", "AFLW2000-3D", fitted=True)
+AFLW2000_3D_REANNOTATED = _aflw2000_twin(
+    "synth-aflw2000-3d-reannotated", "AFLW2000-3D, re-annotated", fitted=False
 )
 
 # --- gaze in cm from the camera -------------------------------------------------------------------
@@ -260,6 +319,18 @@ EYEDIAP = Twin(
     build_index=partial(normalised_patch_index.build_index, study=image_sets.EYEDIAP),
     tiny_numbers=normalised_patch_index.tiny_numbers(
         image_sets.EYEDIAP, {"faces": (0, 1, 2)}, count=6
+    ),
+    items="patches",
+)
+# persons who look at a phone or tablet in their hand, as directions
+GAZECAPTURE_DEGREES = Twin(
+    dataset="synth-gazecapture-degrees",
+    title="GazeCapture in degrees",
+    kind=image_sets.GAZECAPTURE_DEGREES.name,
+    megabytes=60,
+    build_index=partial(normalised_patch_index.build_index, study=image_sets.GAZECAPTURE_DEGREES),
+    tiny_numbers=normalised_patch_index.tiny_numbers(
+        image_sets.GAZECAPTURE_DEGREES, {"train": (0, 1, 2), "val": (0,), "test": (0, 1)}, count=12
     ),
     items="patches",
 )

@@ -72,7 +72,8 @@ class Rig:
     cameras: int = 1
     version: int = RIG_VERSION  # raised for a change that moves this set alone
     # where people look, with one camera: "below" it, at a notebook's screen; "above" it, at a
-    # screen behind it; "around": anywhere, heads turned to either side
+    # screen behind it; "around": anywhere, heads turned to either side; "held": at a phone or
+    # tablet in the hand, its camera above the screen or beside it
     aim: str = "below"
 
     def sizes(self) -> tuple[tuple[str, int], ...]:
@@ -126,6 +127,9 @@ def _draw_attention(rig: Rig, key: tuple[int, ...], frame: int) -> tuple[Floats,
     elif rig.aim == "around":
         head = _draw_angles(rng, (0, 42), (4, 9))
         eyes = head + _draw_angles(rng, (0, 16), (3, 10))
+    elif rig.aim == "held":  # a hand lowers the device, and the head follows it
+        eyes = np.radians([rng.uniform(-11, 11), rng.uniform(-6, 19)])
+        head = _draw_angles(habit, (0, 4), (9, 6)) + _draw_angles(rng, (0, 7), (0, 6))
     elif rig.cameras == 1:  # a notebook: the screen hangs below its camera
         eyes = np.radians([rng.uniform(-20, 20), rng.uniform(-2, 24)])
         head = (

@@ -82,7 +82,7 @@ class _Plan:
 
 def draw_portrait(gallery: Gallery, part: str, number: int) -> Portrait:
     """Draw face `number` of a part."""
-    key = (crc32(f"{gallery.name}-{PORTRAIT_VERSION}".encode()), crc32(part.encode()), number)
+    key = _face_key(gallery, part, number)
     identity = draw_identity(random_stream(*key, _WHO))
     child = identity["length"] < -1.5
     usual = appearance.draw_look(random_stream(*key, _LOOK), child=child)
@@ -115,6 +115,17 @@ def draw_portrait(gallery: Gallery, part: str, number: int) -> Portrait:
         canvas=CANVAS_PX,
     )
     return Portrait(scene, plan.traits)
+
+
+def turned_yaw(gallery: Gallery, part: str, number: int) -> float:
+    """Return the yaw in radians of a "turned" face, without drawing the rest of it."""
+    plan = _plan_turned(random_stream(*_face_key(gallery, part, number), _TRAITS), None, part)
+    return plan.pose.yaw
+
+
+def _face_key(gallery: Gallery, part: str, number: int) -> tuple[int, int, int]:
+    name = f"{gallery.name}-{PORTRAIT_VERSION}"
+    return (crc32(name.encode()), crc32(part.encode()), number)
 
 
 def _draw_framing(rng: np.random.Generator) -> tuple[float, Floats]:
@@ -216,7 +227,7 @@ def _plan_occluded(rng: np.random.Generator, usual: appearance.Look, part: str) 
 # --- AFLW: heads turned to any side ---------------------------------------------------------------
 
 
-def _plan_turned(rng: np.random.Generator, usual: appearance.Look, part: str) -> _Plan:
+def _plan_turned(rng: np.random.Generator, usual: appearance.Look | None, part: str) -> _Plan:
     del usual, part
     if rng.random() < 0.4:
         yaw = rng.normal(0, 12)

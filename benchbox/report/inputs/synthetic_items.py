@@ -26,6 +26,8 @@ _RENDERED_SETS = {
     "synth-cofw": "cofw",
     "synth-cofw68": "cofw",
     "synth-aflw": "aflw",
+    "synth-aflw2000-3d": "aflw",
+    "synth-aflw2000-3d-reannotated": "aflw",
     "synth-gazecapture": "gazecapture",
     "synth-gazecn": "gazecn",
     "synth-gazestare": "gazestare",
@@ -34,6 +36,7 @@ _RENDERED_SETS = {
     "synth-mpiifacegaze": "mpiifacegaze",
     "synth-gaze360": "gaze360",
     "synth-eyediap": "eyediap",
+    "synth-gazecapture-degrees": "gazecapture-degrees",
 }
 _300W_ID = re.compile(r"(?P<part>train|common|challenging)/(?P<number>\d{5})")  # of 300w
 _ID_PATTERNS = (
