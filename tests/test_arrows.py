@@ -17,6 +17,7 @@ GROUND = {
     "layouts",
     "text_table",
     "atomic_write",
+    "csv_cells",
     "number_text",
     "progress",
     "cache_place",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,7 @@ def submit_command(
         card="",
         method=method,
         stated=stated,
-        read_as=" ".join(filter(None, (reading.words, hints.words))),
+        read_as=shlex.join([*reading.words, *hints.words]),
         predictions="",
     )
     folder, scored = submissions.make_submission(

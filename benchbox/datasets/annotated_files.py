@@ -150,6 +150,7 @@ class AnnotatedFiles:
         finder = _PictureFinder(root, root / self._source.images)
         for part, name in self._source.parts.items():
             path = root / paths.check_relative_path(name, f"card {self._name}, source")
+            paths.require_inside(path, root)
             if not path.exists():
                 notes.append(f"there is nothing at {path}")
                 continue
@@ -382,7 +383,9 @@ class _PictureFinder:
             if PurePosixPath(image).is_absolute():
                 break
             candidate = (folder / image).resolve()
-            if candidate.is_file() and candidate.is_relative_to(self._root):
+            # the folder of pictures may itself lie on another disk
+            inside = any(map(candidate.is_relative_to, (self._root, folder.resolve())))
+            if candidate.is_file() and inside:
                 return candidate if candidate.suffix.lower() in _PICTURES else None
         path = PurePosixPath(image)
         found = self._by_name.get(path.name.lower(), [])
@@ -397,6 +400,11 @@ class _PictureFinder:
                     f"{found[0].name}, {found[1].name} …"
                 )
             found = same
+        if found and not found[0].resolve().is_relative_to(self._folder.resolve()):
+            raise DataError(
+                f"{found[0]}: a link leads out of {self._folder}, which is refused; put the file "
+                "itself there"
+            )
         return found[0] if found else None
 
     def name_of(self, image: str, picture: Path | None) -> str:

@@ -186,6 +186,7 @@ class CustomDataset:
         first_with: dict[str, AnnotatedFace] = {}
         for part, name in self._source.parts.items():
             path = root / paths.check_relative_path(name, f"card {self._name}, source")
+            paths.require_inside(path, root)
             if not path.is_file():
                 notes.append(f"there is no file {paths.describe_absence(path)}")
                 continue
@@ -195,6 +196,7 @@ class CustomDataset:
                 read = annotation_csv.read_csv(path, part, self._layout.count)
             notes += read.notes
             for face in read.faces:
+                paths.require_inside(root / self._source.images / face.image, root)
                 earlier = first_with.setdefault(face.id, face)
                 if earlier is not face:
                     raise DataError(

@@ -53,11 +53,33 @@ def hdf5_faults(
             raise ValueError(str(error)) from error
 
 
+def find_member(group: Any, name: str, where: str, fault: type[BenchboxError] = DataError) -> Any:
+    """Return a member of an open file or group, None where there is none; follows no link.
+
+    Raises `fault` for a link: an external one opens another file.
+    """
+    link = group.get(name, getlink=True)
+    if link is not None and type(link).__name__ != "HardLink":
+        raise fault(f"{where}: {name!r} is a link to another place, which is refused")
+    return None if link is None else group[name]
+
+
+def require_own_values(dataset: Any, where: str, fault: type[BenchboxError] = DataError) -> None:
+    """Raise `fault` for a dataset whose values lie in another file.
+
+    External storage, or a virtual dataset.
+    """
+    if getattr(dataset, "is_virtual", False) or getattr(dataset, "external", None):
+        raise fault(f"{where}: keeps its values in another file, which is refused")
+
+
 def check_dataset_size(dataset: Any, where: str, fault: type[BenchboxError] = DataError) -> None:
     """Raise `fault` for a dataset beyond the bounds, or that promises more than was stored.
 
-    A dataset without its chunks is as large as its header says, and full of one value.
+    A dataset without its chunks is as large as its header says, and full of one value. One that
+    keeps its values in another file is refused, too: a data file never names a path to read.
     """
+    require_own_values(dataset, where, fault)
     needed = math.prod(dataset.shape) * dataset.dtype.itemsize
     stored = int(dataset.id.get_storage_size())
     allowed = bounds.FREE_UNPACKED + bounds.HIGHEST_RATIO * stored

@@ -120,7 +120,7 @@ def read_matrix(file: Any, path: Path, name: str) -> Floats:
     DataError
         There is no matrix of numbers of this name; the message begins with `path`.
     """
-    dataset = file.get(name)
+    dataset = hdf5_files.find_member(file, name, str(path))
     if dataset is None or getattr(dataset, "ndim", 0) != 2 or dataset.dtype.kind not in "fiu":
         raise DataError(f"{path}: holds no matrix of numbers {name!r}; is it the official file?")
     # h5py shows MATLAB's column-major arrays transposed.

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from benchbox.datasets import DATASETS, select
+from benchbox.datasets.formats import paths
 from benchbox.datasets.formats.writer_names import FORMATS
 from benchbox.datasets.gaze import notation
-from benchbox.errors import ProtocolError
+from benchbox.errors import DataError, ProtocolError
 from benchbox.file_readers.bounds import MOST_RESAMPLES
 from benchbox.layouts import LAYOUTS
 from benchbox.metrics.metric_names import (
@@ -67,6 +68,21 @@ def _parse_member(value: Any) -> str:
     return member
 
 
+def _parse_inner_path(value: Any) -> str:
+    name: str = TEXT.parse(value)
+    try:
+        return paths.check_relative_path(name, "card")
+    except DataError as error:
+        raise ValueError("leads out of the data root") from error
+
+
+def _parse_box(value: Any) -> str:
+    name: str = TEXT.parse(value)
+    if "/" in name or "\\" in name or name.startswith(".") or not name.isprintable():
+        raise ValueError("no name")  # `boxes/<name>.csv` is a file of the dataset
+    return name
+
+
 _NAME = text_matching(re.compile(r"[a-z0-9]+(-[a-z0-9]+)*"), "small letters, digits and dashes")
 # a folder of results
 _FILE_NAME = portable_name(
@@ -81,6 +97,9 @@ _FRACTIONS = list_of(
 )
 _FOLDS = one_of("", "cluster", *map(str, range(2, 100)))
 _TEXTS = list_of(TEXT)
+_FOLDER = ValueKind(_parse_inner_path, "a path below the data root")
+_BOX = ValueKind(_parse_box, "a box source")
+_BOXES = list_of(_BOX)
 _MEMBERS = list_of(_MEMBER)
 _SOME_MEMBERS = list_of(_MEMBER, least=1)
 _ALL_METRICS = tuple(chain.from_iterable(TASK_METRICS.values()))
@@ -159,8 +178,8 @@ _GAZE_FILES = table_with(
 _CUSTOM_FILES = table_with(
     CustomFiles,
     (
-        CardKey("images", TEXT),
-        CardKey("parts", table_of(TEXT, TEXT, least=1)),
+        CardKey("images", _FOLDER, "a folder below the data root"),
+        CardKey("parts", table_of(TEXT, _FOLDER, least=1)),
         CardKey(
             "origin",
             number_where(lambda origin: origin in (0, 0.5, 1), "0 | 0.5 | 1"),
@@ -180,7 +199,7 @@ _EXTRA_PICTURES = table_with(
     (
         CardKey("dataset", one_of(*DATASETS)),
         CardKey("parts", _SOME_MEMBERS),
-        CardKey("box", TEXT),
+        CardKey("box", _BOX),
         CardKey("expected", integer_from(1)),
     ),
     "{dataset, parts, box, expected}",
@@ -279,17 +298,17 @@ _TEST_KEYS = (
     ),
 )
 _BOX_KEYS = (
-    CardKey("box.source", TEXT, "a box source of the dataset", target="box"),
+    CardKey("box.source", _BOX, "a box source of the dataset", target="box"),
     CardKey(
         "box.choices",
-        _TEXTS,
+        _BOXES,
         "a list of box sources, [box] source among them",
         target="box_choices",
         default=(),
     ),
     CardKey(
         "box.also",
-        _TEXTS,
+        _BOXES,
         "a list of further box sources of the dataset",
         target="extra_boxes",
         default=(),

@@ -9,6 +9,7 @@ frame; the dataset's origin is added here, before the predictions are stored.
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -658,23 +659,20 @@ def derive_scores(
 
 
 def repeat_command(request: RunRequest) -> str:
-    """Return the command that repeats a run, without the paths of this machine."""
-    words = ["benchbox run", f"--method {request.method}"]
+    """Return the command that repeats a run, for a POSIX shell, without paths of this machine."""
+    words = ["benchbox", "run", "--method", request.method]
+    protocol = ["--protocol", _name_card(request.protocol)]
     if request.weights_of is not None:
-        place = "/".join(request.weights_of.parts[-4:])
-        words += [f"--weights-of {place}", f"--protocol {_name_card(request.protocol)}"]
-        words += [f'--accept "{name}"' for name in request.accept]
-        return " ".join(words)
-    if request.variant:
-        words.append(f"--variant {request.variant}")
-    words += [
-        f"--protocol {_name_card(request.protocol)}",
-        f"--seed {request.seed}",
-        f"--budget {request.budget}",
-    ]
-    words += [f"--set {key}={value}" for key, value in sorted(request.overrides.items())]
-    words += [f'--accept "{name}"' for name in request.accept]
-    return " ".join(words)
+        words += ["--weights-of", "/".join(request.weights_of.parts[-4:]), *protocol]
+    else:
+        if request.variant:
+            words += ["--variant", request.variant]
+        words += [*protocol, "--seed", str(request.seed), "--budget", request.budget]
+        for key, value in sorted(request.overrides.items()):
+            words += ["--set", f"{key}={value}"]
+    for name in request.accept:
+        words += ["--accept", name]
+    return shlex.join(words)
 
 
 def _name_card(protocol: str) -> str:

@@ -63,18 +63,18 @@ class GazeReading:
         return self != GazeReading()
 
     @property
-    def words(self) -> str:
-        """Return the options as they are typed, for the record."""
-        pieces = []
+    def words(self) -> list[str]:
+        """Return the options as they are typed, word by word, for the record."""
+        words = []
         for key in ("columns", "positive"):
             if getattr(self, key):
-                pieces.append(f"--{key} {','.join(getattr(self, key))}")
+                words += [f"--{key}", ",".join(getattr(self, key))]
         for key in ("unit", "origin", "frame"):
             if getattr(self, key):
-                pieces.append(f"--{key} {getattr(self, key)}")
+                words += [f"--{key}", str(getattr(self, key))]
         if self.in_order:
-            pieces.append("--in-order")
-        return " ".join(pieces)
+            words.append("--in-order")
+        return words
 
 
 AS_THE_LABELS = GazeReading()

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from benchbox.atomic_write import replace_when_done, write_whole
+from benchbox.csv_cells import guard_cell, guard_cells
 from benchbox.errors import DataError
 from benchbox.types import Sample, Task
 
@@ -135,9 +136,9 @@ def format_csv(manifest: Manifest) -> str:
     """Return a manifest as CSV; a number that is not there is an empty cell."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(manifest_columns(manifest))
+    writer.writerow(guard_cells(manifest_columns(manifest)))
     for row in manifest_rows(manifest):
-        writer.writerow(["" if _is_absent(cell) else cell for cell in row])
+        writer.writerow(["" if _is_absent(cell) else guard_cell(cell) for cell in row])
     return text.getvalue()
 
 

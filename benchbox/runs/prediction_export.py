@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from benchbox.atomic_write import replace_when_done
+from benchbox.csv_cells import guard_cell
 from benchbox.errors import ResultError
 from benchbox.protocols import protocol_card
 from benchbox.types import Predictions, Run
@@ -61,5 +62,5 @@ def _csv_text(predictions: Predictions) -> str:
     writer.writerow(["id", *names])
     flat = np.asarray(predictions.values, np.float64).reshape(len(predictions.ids), -1)
     for name, numbers in zip(predictions.ids.tolist(), flat.tolist(), strict=True):
-        writer.writerow([name, *map(repr, numbers)])
+        writer.writerow([guard_cell(name), *map(repr, numbers)])
     return stream.getvalue()

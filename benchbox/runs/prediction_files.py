@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchbox.csv_cells import bare_text
 from benchbox.errors import ResultError
 from benchbox.file_readers import numpy_files
 from benchbox.file_readers.bounds import LARGEST_CM, LARGEST_PX, MOST_CELLS
@@ -248,7 +249,9 @@ def spell_ids(ids: list[str], expected: list[str]) -> list[str]:
         return ids
     spelled_as = {near_ids.plain_spelling(key): key for key in expected}
     spelled = []
-    for key in ids:
+    for written in ids:
+        # our own tables guard ids against spreadsheets
+        key = written if written in wanted else bare_text(written)
         known = key if key in wanted else spelled_as.get(near_ids.plain_spelling(key), key)
         spelled.append(known)
     return spelled

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -262,15 +263,15 @@ class _Submission:
     file: Path
     protocol: Protocol
     method: str
-    options: str
+    options: Sequence[str]  # words
     training: Mapping[str, Any]
     stated: Mapping[str, str]
 
     @property
     def command(self) -> str:
         """Return the command that scores it, without the folders of this machine."""
-        words = f"benchbox score {self.file.name} --protocol {self.protocol.name}"
-        return f"{words} --method {self.method} {self.options}".strip()
+        words = ["benchbox", "score", self.file.name, "--protocol", self.protocol.name]
+        return shlex.join([*words, "--method", self.method, *self.options])
 
     def place(self, results: Path) -> Path:
         """Return the folder that keeps it."""
@@ -293,7 +294,7 @@ def _reuse_submission(
     if record.card != submission.protocol.card:
         differences.append("another protocol card")
     differences += filter(None, [run_identity.describe_data_difference(record.data, data)])
-    if not differences and record.command != submission.command:
+    if not differences and not _is_same_command(record.command, submission.command):
         differences.append(f"another command ({record.command})")
     if differences:
         raise OtherRunError(
@@ -362,11 +363,20 @@ def _warn_of_other_truth(file: Path, protocol: Protocol, index: Index) -> list[s
     ]
 
 
-def _options(reading: GazeReading, hints: Hints, accept: Sequence[str]) -> str:
+def _options(reading: GazeReading, hints: Hints, accept: Sequence[str]) -> list[str]:
     """Return the options of the command, for the record."""
-    words = [reading.words or hints.words]
-    words += [f'--accept "{name}"' for name in accept]
-    return " ".join(words).strip()
+    words = list(reading.words or hints.words)
+    for name in accept:
+        words += ["--accept", name]
+    return words
+
+
+def _is_same_command(first: str, second: str) -> bool:
+    """Compare the words of two commands: older records quote otherwise."""
+    try:
+        return shlex.split(first) == shlex.split(second)
+    except ValueError:  # an older record's apostrophe
+        return first == second
 
 
 def _kind_and_variant(file: Path, protocol: Protocol, method: str) -> tuple[RunKind, str]:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import torch
 
 from benchbox.atomic_write import write_whole
+from benchbox.csv_cells import guard_cell
 from benchbox.errors import BenchboxError, ResultError
 from benchbox.file_readers.json_files import read_json_table
 from benchbox.progress import progress_bar
@@ -107,7 +108,7 @@ class TrainLog:
                 writer.writerow(_COLUMNS)
             writer.writerow(
                 [
-                    self.stage,
+                    guard_cell(self.stage),
                     number,
                     f"{epoch:.3f}",
                     f"{value:.6g}",

@@ -322,3 +322,35 @@ def test_a_number_with_an_underscore_is_none(tmp_path):
     table(tmp_path, [[row[0], "1_5", *row[2:]]])
     with pytest.raises(DataError, match=r"test\.csv:2: '1_5' is not a number"):
         reader().index(tmp_path, pixels=False)
+
+
+# --- paths ----------------------------------------------------------------------------------------
+
+
+def test_a_link_may_carry_a_dataset_to_another_disk_and_not_a_picture_out_of_it(tmp_path):
+    """The trap: an unpacked archive whose `face.png` is a link to somebody's file."""
+    disk, root = tmp_path / "disk", tmp_path / "data"
+    table(disk, rows(3))
+    for name in ("p0.png", "p1.png"):
+        picture(disk / "mine" / "pictures" / name)
+    root.mkdir()
+    (root / "mine").symlink_to(disk / "mine")
+    assert len(reader().index(root).ids) == 3
+    picture(tmp_path / "secret.png")
+    (disk / "mine" / "pictures" / "p1.png").unlink()
+    (disk / "mine" / "pictures" / "p1.png").symlink_to(tmp_path / "secret.png")
+    with pytest.raises(DataError, match=r"p1\.png: a link leads out of .*mine, which is refused"):
+        reader().index(root)
+    (disk / "mine" / "pictures" / "p1.png").unlink()
+    (disk / "mine" / "test.csv").rename(tmp_path / "test.csv")
+    (disk / "mine" / "test.csv").symlink_to(tmp_path / "test.csv")
+    with pytest.raises(DataError, match=r"test\.csv: a link leads out of .*mine"):
+        reader().index(root)
+
+
+def test_a_linked_folder_of_pictures_inside_a_dataset_may_not_lead_out(tmp_path):
+    table(tmp_path, rows(1))
+    picture(tmp_path / "elsewhere" / "p0.png")
+    (tmp_path / "mine" / "pictures").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match=r"p0\.png: a link leads out of .*mine, which is refused"):
+        reader().index(tmp_path)

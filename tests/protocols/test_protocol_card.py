@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from benchbox.errors import ProtocolError
+from benchbox.datasets.formats import box_csv
+from benchbox.errors import DataError, ProtocolError
 from benchbox.plugins.discovery import Collection
 from benchbox.protocols import protocol_card
 from benchbox.types import Protocol
@@ -454,4 +455,32 @@ def test_two_preparations_of_one_recording_are_no_test_across_datasets(tmp_path)
     path = tmp_path / "eth-xgaze-to-mpiifacegaze.toml"
     path.write_text(text.replace('dataset = "eth-xgaze"', 'dataset = "mpiigaze"'))
     with pytest.raises(ProtocolError, match=r"train\.dataset: .* both show MPIIGaze's"):
+        protocol_card.read_card(path)
+
+
+@pytest.mark.parametrize("name", ["../..", "/etc/x", "a/b", "..", "a\\b"])
+def test_a_box_source_is_a_name_and_no_path(tmp_path, name):
+    """The trap: `boxes/<source>.csv` was opened wherever the source led."""
+    path = tmp_path / "tiny.toml"
+    path.write_text(CARD.replace('source = "detector"', f"source = {json.dumps(name)}"))
+    with pytest.raises(ProtocolError, match=r"tiny\.toml: box\.source"):
+        protocol_card.read_card(path)
+    with pytest.raises((ProtocolError, DataError)):
+        box_csv.box_file(tmp_path, name if "/" in name or "\\" in name else "a/b")
+
+
+@pytest.mark.parametrize("folder", ["../secret", "/secret", "a/../../b", "c:\\\\x"])
+def test_a_card_names_no_folder_outside_the_data_root(tmp_path, folder):
+    files = f'dataset = "files"\nsource = {{images = "{folder}", parts = {{ibug = "a.csv"}}}}'
+    path = tmp_path / "tiny.toml"
+    path.write_text(CARD.replace('dataset = "300w"', files))
+    with pytest.raises(ProtocolError, match="source"):
+        protocol_card.read_card(path)
+    path.write_text(
+        CARD.replace(
+            'dataset = "300w"',
+            files.replace("a.csv", folder).replace(f'images = "{folder}"', 'images = "p"'),
+        )
+    )
+    with pytest.raises(ProtocolError, match="source"):
         protocol_card.read_card(path)

@@ -309,6 +309,18 @@ def test_a_method_of_another_task_is_refused(world, request_for):
         execute.run_method(request_for("gaze"))
 
 
+def test_the_command_is_quoted_for_a_shell():
+    """The trap: `--set weights=a b; rm -rf ~` in a record that somebody pastes."""
+    request = execute.RunRequest(
+        "m", "own.toml+box=$(id)", overrides={"weights": "a b; rm x"}, accept=("turned labels",)
+    )
+    line = execute.repeat_command(request)
+    assert line == (
+        "benchbox run --method m --protocol 'own.toml+box=$(id)' --seed 0 --budget quick "
+        "--set 'weights=a b; rm x' --accept 'turned labels'"
+    )
+
+
 def test_the_command_names_no_folder_of_this_machine():
     request = execute.RunRequest(
         "m",

@@ -8,6 +8,8 @@ from click.testing import CliRunner
 
 from benchbox.cli.main_group import main
 from benchbox.datasets import shape_fit
+from benchbox.runs import prediction_export, prediction_files
+from benchbox.types import Predictions
 
 CARD = """
 name = "mine"
@@ -20,6 +22,16 @@ test = {overall = "all", expected = 1, groups = {all = ["test"]}}
 box = {source = "ground_truth"}
 score = {normalisers = ["inter_ocular"]}
 """
+
+
+def test_an_id_that_is_a_formula_is_written_as_text_and_read_back():
+    ids = ["=1+1", "-2.png", "'=3", "plain"]
+    values = np.arange(8.0).reshape(4, 2)
+    made = Predictions(np.array(ids), values, np.zeros(4, bool))
+    text = prediction_export._csv_text(made)
+    written = [line.split(",")[0] for line in text.splitlines()[1:]]
+    assert written == ["'=1+1", "'-2.png", "''=3", "plain"]
+    assert prediction_files.spell_ids(written, ids) == ids
 
 
 def invoke(*words):

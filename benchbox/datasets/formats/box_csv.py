@@ -31,11 +31,18 @@ _LARGEST_FILE = 256 * 1024 * 1024  # bytes
 def box_file(folder: Path, source: str) -> Path:
     """Name the file that holds a source's boxes.
 
+    Raises
+    ------
+    DataError
+        The source is no name but a path.
+
     Examples
     --------
     >>> box_file(Path("300w"), "mtcnn").as_posix()
     '300w/boxes/mtcnn.csv'
     """
+    if "/" in source or "\\" in source:
+        raise DataError(f"box {source!r}: must be a name, whose file is {folder}/boxes/NAME.csv")
     return folder / "boxes" / f"{source}.csv"
 
 

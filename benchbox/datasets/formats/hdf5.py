@@ -179,21 +179,18 @@ def _find_dataset(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
 
     node: Any = file
     for part in name.split("/"):
-        link = None
+        inner = None
         if isinstance(node, h5py.Group):
-            link = node.get(part, getlink=True)
-        if link is None:
+            inner = hdf5_files.find_member(node, part, str(path))
+        if inner is None:
             has = ", ".join(sorted(file)[:8]) or "nothing"
             raise DataError(
                 f"{path}: has no dataset {name!r}, only {has}; not the file of this dataset"
             )
-        if not isinstance(link, h5py.HardLink):
-            raise DataError(f"{path}: {name!r} is a link to another place, which is refused")
-        node = node[part]
+        node = inner
     if not isinstance(node, h5py.Dataset):
         raise DataError(f"{path}: {name!r} is a group and no dataset")
-    if node.is_virtual or node.external:
-        raise DataError(f"{path}: {name!r} keeps its values in another file, which is refused")
+    hdf5_files.require_own_values(node, f"{path}: {name!r}")
     return node
 
 

@@ -9,6 +9,7 @@ import os
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from benchbox.errors import DataError
@@ -112,6 +113,34 @@ def check_relative_path(name: str, where: str) -> str:
     if not name or leads_out or foreign:
         raise DataError(f"{where}: {name[:80]!r} is not the name of a file inside the dataset")
     return path.as_posix()
+
+
+def require_inside(path: Path, root: Path) -> Path:
+    """Return a path below the data root, whose links may not lead out of its dataset.
+
+    The first folder below the root, that of the dataset, may itself be a link to another disk. An
+    archive of a stranger may hold links, too: to files that are nobody's pictures.
+
+    Raises
+    ------
+    DataError
+        A link leads elsewhere.
+    """
+    if path.is_symlink() or not _is_inside(path.parent, root):
+        top = root / path.relative_to(root).parts[0]
+        if path != top and not path.resolve().is_relative_to(top.resolve()):
+            raise DataError(
+                f"{path}: a link leads out of {top}, which is refused; put the file itself there"
+            )
+    return path
+
+
+@lru_cache(maxsize=4096)  # folders are few, pictures are many
+def _is_inside(folder: Path, root: Path) -> bool:
+    if folder == root:
+        return True
+    top = root / folder.relative_to(root).parts[0]
+    return folder.resolve().is_relative_to(top.resolve())
 
 
 def describe_absence(path: Path) -> str:

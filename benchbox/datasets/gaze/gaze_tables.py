@@ -80,6 +80,7 @@ class _TableReader:
         screens = self._known_screens()
         for part, name in self._source.parts.items():
             path = self._root / paths.check_relative_path(name, f"{self._card}, source")
+            paths.require_inside(path, self._root)
             if not path.is_file():
                 self._notes.append(f"there is no file {path}")
                 continue
@@ -164,7 +165,9 @@ class _TableReader:
             ids=cells.ids,
             aliases=cells.aliases,
             parts=cells.parts,
-            files=[self._folder / image for image in cells.images],
+            files=[
+                paths.require_inside(self._folder / image, self._root) for image in cells.images
+            ],
             people=cells.people,
             sequences=cells.sequences,
             values=read_numbers(numbers, convention, rows, cells.where, labels=True),

@@ -196,7 +196,7 @@ def corners_of_sizes(boxes: Floats, where: str) -> Floats:
 def _references(file: Any, path: Path, part: str) -> Any:
     """Return the references (N,) to the pictures of an open file."""
     name = f"Is{_SUFFIX[part]}"
-    cells = file.get(name)
+    cells = hdf5_files.find_member(file, name, str(path))
     if cells is None or not hasattr(cells, "dtype") or cells.dtype.kind != "O":
         raise DataError(
             f"{path}: holds no cell array of pictures {name!r}; is it the official file?"

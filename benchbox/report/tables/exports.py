@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from benchbox.csv_cells import guard_cells
 from benchbox.metrics import metric_names, number_format
 from benchbox.papers.reference_rows import Paper
 from benchbox.report.inputs.results import file_slug
@@ -75,16 +76,16 @@ def as_csv(protocol: Protocol, table: Table) -> str:
     for column in table.columns:
         name = _column_name(column)
         head += [name, f"{name}.low", f"{name}.high", f"{name}.std"]
-    writer.writerow(head)
+    writer.writerow(guard_cells(head))
     for row in rows.all_rows(table):
-        writer.writerow(_csv_cells(row))
+        writer.writerow(guard_cells(_csv_cells(row)))
     return stream.getvalue()
 
 
 def _csv_cells(row: Row) -> list[object]:
     cells: list[object] = [
         row.rank,
-        _safe_text(row.name),
+        row.name,
         row.kind,
         "; ".join(row.details),
         " ".join(seed.name for seed in row.seeds),
@@ -101,13 +102,6 @@ def _csv_cells(row: Row) -> list[object]:
             low, high = cell.ends or (None, None)
             cells += [cell.value, low, high, cell.std]
     return cells
-
-
-def _safe_text(text: str) -> str:
-    """Keep a spreadsheet from taking a name for a formula."""
-    if text[:1] in "=+-@\t\r":
-        return f"'{text}"
-    return text
 
 
 # --- JSON -----------------------------------------------------------------------------------------

@@ -119,7 +119,8 @@ def _read_v73(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
     variables: dict[str, np.ndarray] = {}
     names: list[str] = []
     with matlab_files.open_v73(path) as file:
-        for key, value in file.items():
+        for key in file:
+            value = hdf5_files.find_member(file, key, path.name, ResultError)
             if key.startswith("#") or not hasattr(value, "dtype"):
                 continue
             if value.dtype.kind == "O":  # references to texts

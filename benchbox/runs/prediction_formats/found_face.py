@@ -51,20 +51,20 @@ class Hints:
     missing_failed: bool = False  # items without a prediction count as failed
 
     @property
-    def words(self) -> str:
-        """Return the options as they are typed, for the record."""
-        pieces = []
+    def words(self) -> list[str]:
+        """Return the options as they are typed, word by word, for the record."""
+        words = []
         if self.origin is not None:
-            pieces.append(f"--origin {self.origin:g}")
+            words += ["--origin", f"{self.origin:g}"]
         for key in ("layout", "field"):
             if getattr(self, key):
-                pieces.append(f"--{key} {getattr(self, key)}")
+                words += [f"--{key}", str(getattr(self, key))]
         for key in ("frames", "sizes", "names"):
             if getattr(self, key) is not None:
-                pieces.append(f"--{key} {getattr(self, key).name}")
+                words += [f"--{key}", str(getattr(self, key).name)]
         if self.missing_failed:
-            pieces.append("--missing failed")
-        return " ".join(pieces)
+            words += ["--missing", "failed"]
+        return words
 
 
 NO_HINTS = Hints()

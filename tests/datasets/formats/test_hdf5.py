@@ -5,7 +5,11 @@ import numpy as np
 import pytest
 
 from benchbox.datasets.formats import hdf5
-from benchbox.errors import DataError
+from benchbox.errors import DataError, ResultError
+from benchbox.file_readers import hdf5_files, matlab_files
+from benchbox.layouts import LAYOUTS
+from benchbox.runs.prediction_formats import arrays
+from benchbox.runs.prediction_formats.found_face import NO_HINTS
 
 
 @pytest.fixture
@@ -75,7 +79,7 @@ def test_values_kept_in_other_files_are_refused(tmp_path):
             hdf5.read_column(tmp_path / "a.h5", name, (2, 2))
     for name in ("stored", "virtual"):
         with pytest.raises(
-            DataError, match=rf"'{name}' keeps its values in another file, which is refused"
+            DataError, match=rf"'{name}': keeps its values in another file, which is refused"
         ):
             hdf5.read_column(tmp_path / "a.h5", name, (2, 2))
 
@@ -103,3 +107,23 @@ def test_pictures_are_bytes_or_whole_numbers():
     for wrong in ([0.5], [-1.0], [256.0], [np.nan]):
         with pytest.raises(DataError, match="here: pixels are not whole numbers from 0 to 255"):
             hdf5.convert_to_uint8(np.array(wrong), "here")
+
+
+def test_no_reader_of_matlab_files_follows_a_path_that_a_file_names(tmp_path):
+    """The trap: only one of three ways to read HDF5 looked for external storage and links."""
+    secret = tmp_path / "secret.bin"
+    secret.write_bytes(np.arange(4.0).tobytes())
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["phis"] = np.zeros((2, 2))
+    path = tmp_path / "a.mat"
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file.create_dataset("stored", (2, 2), "f8", external=[(str(secret), 0, 32)])
+        file["linked"] = h5py.ExternalLink("other.h5", "phis")
+    with matlab_files.open_v73(path) as file:
+        with pytest.raises(DataError, match="stored: keeps its values in another file"):
+            matlab_files.read_matrix(file, path, "stored")
+        with pytest.raises(DataError, match="'linked' is a link to another place"):
+            matlab_files.read_matrix(file, path, "linked")
+        assert hdf5_files.find_member(file, "absent", "a") is None
+    with pytest.raises(ResultError, match=r"linked' is a link|stored: keeps its values"):
+        arrays.read_mat(path, NO_HINTS, LAYOUTS["ibug68"])

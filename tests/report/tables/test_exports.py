@@ -45,6 +45,20 @@ def test_csv_has_a_line_for_every_row_with_value_and_ends(demo, table):
     assert lines[-1]["apart"] == "reported under demo-full+box=ground_truth"
 
 
+def test_no_column_of_a_csv_is_a_formula(demo, table):
+    """Details, sources and reasons come from cards and papers of strangers, too."""
+    first = replace(table.rows[0], details=("+cmd|' /C calc'!A0",), not_comparable="@SUM(1)")
+    evil = replace(table, rows=(first,), not_comparable=())
+    row = next(csv.DictReader(io.StringIO(exports.as_csv(demo, evil))))
+    assert [row["details"], row["apart"]] == ["'+cmd|' /C calc'!A0", "'@SUM(1)"]
+    numbers = replace(
+        table.rows[0],
+        cells=tuple(cell and replace(cell, value=-1.5) for cell in table.rows[0].cells),
+    )
+    negative = replace(table, rows=(numbers,), not_comparable=())
+    assert "'-" not in exports.as_csv(demo, negative)  # a number below 0 stays a number
+
+
 def test_a_name_is_no_formula(demo, table):
     """The trap: a spreadsheet runs what begins with =."""
     evil = replace(table, rows=(replace(table.rows[0], name="=1+1"),), not_comparable=())
