@@ -26,6 +26,11 @@ def is_verbose() -> bool:
     return _loudness["verbose"]
 
 
+def is_quiet() -> bool:
+    """Tell whether warnings and errors alone are to be said."""
+    return _loudness["quiet"]
+
+
 def print_note(line: str) -> None:
     """Print progress or a note on stderr; quiet commands print warnings and errors alone."""
     for word, colour in _COLOURS.items():

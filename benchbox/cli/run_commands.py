@@ -15,7 +15,7 @@ from benchbox.text_table import terminal_width
 from .headline_text import headline_with_rank
 from .left_out import note_left_out_cards
 from .main_group import exit_failed, exit_interrupted, main
-from .printing import is_verbose, print_columns, print_json, print_note
+from .printing import is_quiet, is_verbose, print_columns, print_json, print_note
 from .shared_options import (
     FOLDER,
     SEED,
@@ -87,6 +87,23 @@ if TYPE_CHECKING:
     metavar="RUN",
     help="Train nothing: test the weights of this finished run, PROTOCOL/METHOD/VARIANT/SEED.",
 )
+@click.option(
+    "--isolate",
+    is_flag=True,
+    help="Run the method in a process of its own; what it takes down with it is that alone.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0),
+    metavar="S",
+    help="With --isolate: end it after so long.",
+)
+@click.option(
+    "--memory-gb",
+    type=click.FloatRange(min=0),
+    metavar="GB",
+    help="With --isolate: end it when it holds more memory.",
+)
 @click.pass_context
 def run_command(
     context: click.Context,
@@ -106,6 +123,9 @@ def run_command(
     tensorboard: bool,
     as_json: bool,
     weights_of: Path | None,
+    isolate: bool,
+    seconds: float | None,
+    memory_gb: float | None,
 ) -> None:
     """Train a method, predict the test items, score, and leave a record.
 
@@ -114,8 +134,11 @@ def run_command(
     """
     if tensorboard:
         os.environ["BENCHBOX_TENSORBOARD"] = "1"
+    if not isolate and (seconds is not None or memory_gb is not None):
+        raise click.UsageError("--seconds and --memory-gb go with --isolate")
     changes = parse_overrides(overrides)
-    note_left_out_cards(methods)
+    if not isolate:
+        note_left_out_cards(methods)
     from benchbox.runs import execute
     from benchbox.scoring import score
 
@@ -137,6 +160,9 @@ def run_command(
     )
     if weights_of is not None:
         _require_trained_so(context, request)
+    if isolate:
+        _run_isolated(request, seconds or 0.0, memory_gb or 0.0, as_json=as_json)
+        return
     try:
         outcome = execute.run_method(request, print_note)
     except KeyboardInterrupt:
@@ -148,8 +174,8 @@ def run_command(
         print_note(f"note: {note}")
     headline = headline_with_rank(outcome.scored, results, outcome.run.folder)
     if is_verbose():
-        for stage, seconds in outcome.run.record.seconds.items():
-            print_note(f"{stage}: {seconds:.1f} s")
+        for stage, took in outcome.run.record.seconds.items():
+            print_note(f"{stage}: {took:.1f} s")
     if as_json:
         document = {"run": outcome.run.folder.as_posix(), "headline": headline}
         print_json({**outcome.scored.document, **document, "notes": list(outcome.notes)})
@@ -162,6 +188,25 @@ def run_command(
     if results != Path("results"):
         next_command += f" --results {results}"
     click.echo(f"next: {next_command}")
+
+
+def _run_isolated(request: RunRequest, seconds: float, memory_gb: float, *, as_json: bool) -> None:
+    """Run a request in a process of its own and end with its exit code."""
+    from benchbox.runs import isolated_run
+
+    if not isolated_run.is_supported():
+        raise click.UsageError("--isolate needs a POSIX system")
+    options = ["--json"] if as_json else []
+    if is_verbose():
+        options.append("-v")
+    if is_quiet():
+        options.append("-q")
+    try:
+        code = isolated_run.run_isolated(request, seconds, memory_gb, options)
+    except KeyboardInterrupt:
+        raise click.exceptions.Exit(130) from None  # the process has said so
+    if code:
+        raise click.exceptions.Exit(code)
 
 
 def _require_trained_so(context: click.Context, request: RunRequest) -> None:

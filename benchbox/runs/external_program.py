@@ -10,15 +10,10 @@ module offers.
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,13 +23,12 @@ from benchbox.errors import PluginError
 from benchbox.plugins import method_card
 from benchbox.types import Layout, MethodCard, OutsideProgram, Sample, Task, Truth
 
+from . import limited_process, prediction_files
 from . import manifest as manifests
-from . import prediction_files
 
 if TYPE_CHECKING:
     from benchbox.types import Floats
 
-_PAUSE_S = 0.2  # between two looks at a program's memory
 _SHAPES: Mapping[Task, tuple[int, ...]] = {"gaze3d": (3,), "gaze2d": (2,)}
 
 
@@ -114,7 +108,7 @@ class ProgramPredictor:
         words = {key: str(file) for key, file in files.items()}
         words |= {"folder": str(self._folder), "device": self._device}
         command = [word.format(**words) for word in self._program.command]
-        run_limited(command, self._folder, self._program.seconds, self._program.memory_gb)
+        run_program(command, self._folder, self._program)
         return self._read(files["predictions"], samples)
 
     def _read(self, file: Path, samples: Sequence[Sample]) -> Floats:
@@ -140,79 +134,27 @@ def _read_program(folder: Path) -> OutsideProgram:
     return program
 
 
-# --- a process with limits ------------------------------------------------------------------------
+def run_program(command: Sequence[str], folder: Path, program: OutsideProgram) -> None:
+    """Run a card's program in a folder, within its limits.
 
-
-def run_limited(command: Sequence[str], folder: Path, seconds: float, memory_gb: float) -> None:
-    """Run a program in a folder; end it and all that it started when it takes too much.
-
-    Memory is what it and its children hold at a time, looked at on Linux. Raises PluginError for a
-    program that is not there, fails, or takes longer or more than it may.
+    Raises PluginError for one that is not there, fails, or takes more than it may.
     """
     name = Path(command[0]).name
-    if memory_gb and not Path("/proc").is_dir():
-        sys.stderr.write(f"note: {name}: its memory cannot be watched on this system\n")
+    limits = limited_process.Limits(
+        program.seconds, program.memory_gb, "run.seconds", "run.memory_gb"
+    )
     try:
-        # its output is progress; a session of its own, so that its children end with it
-        process = subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=2, start_new_session=True
-        )
+        # its output is progress
+        code = limited_process.run_limited(command, name, limits, cwd=folder, stdout=2)
     except OSError as fault:
         raise PluginError(
             f"run.command: {command[0]} cannot be run in {folder}: {fault.strerror}"
         ) from fault
-    try:
-        code = _wait_within_limits(process, name, seconds, memory_gb)
-    finally:
-        _end_session(process)
     if code:
         raise PluginError(
             f"run.command: {name} ended with code {code}; what it said is above, and "
             "`benchbox data manifest` writes what it was given"
         )
-
-
-def _wait_within_limits(
-    process: subprocess.Popen[bytes], name: str, seconds: float, memory_gb: float
-) -> int:
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            return process.wait(timeout=_PAUSE_S)
-        except subprocess.TimeoutExpired:
-            pass
-        if time.monotonic() > end:
-            raise PluginError(f"{name}: took longer than run.seconds = {seconds:g}; it was ended")
-        taken = _session_memory_gb(process.pid) if memory_gb else 0.0
-        if taken > memory_gb:
-            raise PluginError(
-                f"{name}: took {taken:.2f} GB, more than run.memory_gb = {memory_gb:g}; it was "
-                "ended"
-            )
-
-
-def _end_session(process: subprocess.Popen[bytes]) -> None:
-    """End a process and its children, whether or not it ended by itself."""
-    if hasattr(os, "killpg"):
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    elif process.poll() is None:
-        process.kill()
-    process.wait()
-
-
-def _session_memory_gb(session: int) -> float:
-    """Return the resident memory of a session's processes."""
-    pages = 0
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            # the name, in brackets, may hold blanks
-            fields = (place / "stat").read_text(errors="replace").rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[3]) == session:
-            pages += int(fields[21])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**30
 
 
 def open_method(method: MethodCard) -> Any:

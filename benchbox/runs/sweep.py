@@ -224,7 +224,9 @@ def slurm_script(requests: Sequence[RunRequest], tests: Sequence[RunRequest]) ->
 
 
 def _words(request: RunRequest) -> list[str]:
-    words = ["run", "--method", request.method, "--variant", request.variant]
+    words = ["run", "--method", request.method]
+    if request.variant:
+        words += ["--variant", request.variant]
     words += ["--protocol", _absolute_card(request.protocol), "--seed", str(request.seed)]
     words += ["--device", request.device, "--budget", request.budget]
     words += ["--data", str(request.data.absolute())]
@@ -233,6 +235,8 @@ def _words(request: RunRequest) -> list[str]:
         words += ["--methods", str(folder.absolute())]
     if request.weights_of is not None:
         words += ["--weights-of", str(request.weights_of.absolute())]
+    for key, value in sorted(request.overrides.items()):
+        words += ["--set", f"{key}={value}"]
     if request.fresh:
         words.append("--fresh")
     if request.stale:

@@ -1,0 +1,82 @@
+"""`run --isolate`: a method's code in a process of its own, which it cannot take others down with.
+
+The whole run happens there, by the same code as in this process, so that its numbers are the same.
+This process imports nothing of the method: it watches, and says in one line how the other one
+ended where that one could not: by a signal, by an exit behind Python's back, beyond its limits.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from benchbox.errors import PluginError
+
+from . import execute, limited_process, sweep
+from .limited_process import Limits
+
+_ENDED_WELL = b"."
+# The process says by a byte that Python itself came to the end, whatever the exit code: a method
+# that calls exit in C leaves none.
+_START = (
+    "import os, sys; said = int(sys.argv.pop(1))\n"
+    "try:\n"
+    "    {start}\n"
+    "finally:\n"
+    f"    os.write(said, {_ENDED_WELL!r})"
+)
+
+
+def run_isolated(
+    request: execute.RunRequest, seconds: float, memory_gb: float, options: Sequence[str] = ()
+) -> int:
+    """Run a request in a process of its own; return its exit code.
+
+    `seconds` and `memory_gb` are limits, 0: none; `options` are further words of the command.
+    Raises PluginError that blames the method for a process that ended otherwise than by returning.
+    """
+    execute.plan_run(request)  # what is unknown is told here
+    blame = f"method {request.method!r}"
+    limits = Limits(seconds, memory_gb, "--seconds", "--memory-gb")
+    reads, writes = os.pipe()
+    python, *words = sweep.run_command(request)
+    place = words.index("-c") + 1
+    words[place] = _START.replace("{start}", words[place])
+    words.insert(place + 1, str(writes))
+    try:
+        code = limited_process.run_limited(
+            [python, *words, *options], blame, limits, pass_fds=(writes,)
+        )
+    finally:
+        os.close(writes)
+        os.set_blocking(reads, False)
+        try:
+            said = os.read(reads, 1)
+        except BlockingIOError:  # a child of the method's still held it
+            said = b""
+        os.close(reads)
+    if said == _ENDED_WELL and code >= 0:
+        return code
+    raise PluginError(
+        f"{blame} ended its process ({_describe_code(code)}); nothing was recorded, and the same "
+        "command goes on from what it had finished"
+    )
+
+
+def _describe_code(code: int) -> str:
+    """Say what a process ended by."""
+    if code >= 0:
+        return f"exit code {code} without returning"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    reasons = {"SIGSEGV": ": a fault of compiled code", "SIGKILL": ": out of memory, or killed"}
+    return name + reasons.get(name, "")
+
+
+def is_supported() -> bool:
+    """Tell whether this system can pass a pipe to a process."""
+    return sys.platform != "win32"
