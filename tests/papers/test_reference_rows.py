@@ -139,7 +139,7 @@ def test_committed_rows_hold_what_the_papers_print():
     """651 cells of the five papers, and newer figures that other people list."""
     counts = Counter(row.paper for row in reference_rows.load_references().rows)
     assert counts.pop("cross-dataset") == 414
-    assert counts == {"glsr": 383, "ts3": 89, "sir": 91, "tat": 85, "sscr": 3, "later-papers": 1110}
+    assert counts == {"glsr": 383, "ts3": 89, "sir": 91, "tat": 85, "sscr": 3, "later-papers": 1120}
     ours = {r.group: r.printed for r in committed("glsr", "Table 8", "G&LSR_ω")}
     assert ours == {"common": "4.52", "challenging": "7.82", "full": "5.17"}
     assert {r.printed for r in committed("sir", "Table 2", "SIR")} == {"4.29", "8.14", "5.04"}
