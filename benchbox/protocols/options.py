@@ -124,7 +124,10 @@ def apply_options(protocol: Protocol, options: Sequence[str]) -> Protocol:
             raise ProtocolError(f"{protocol.name}: no option {option!r}; allowed: {keys}")
         if value not in protocol.options[key]:
             allowed = ", ".join(f"+{key}={offered}" for offered in protocol.options[key])
-            raise ProtocolError(f"{protocol.name}: no option '+{option}'; allowed: {allowed}")
+            message = f"{protocol.name}: no option '+{option}'; allowed: {allowed}"
+            if option == "box=own":
+                message += "; +box=own goes with `benchbox run` of a method that has a detector"
+            raise ProtocolError(message)
         if key in chosen:
             raise ProtocolError(f"{protocol.name}: the option {key!r} is given twice")
         chosen[key] = OPTIONS[key].parse(value)

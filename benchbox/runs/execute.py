@@ -54,6 +54,7 @@ from . import (
     inference,
     kept_cards,
     other_training,
+    own_detector,
     prediction_files,
     provenance,
     pseudo_labels,
@@ -165,6 +166,7 @@ def plan_run(request: RunRequest) -> RunPlan:
 
     Raises ProtocolError or PluginError for what is unknown or does not fit together.
     """
+    request = own_detector.choose_variant(request)
     protocol = protocols.load_protocol(request.protocol)
     method = method_card.find_card(request.method, request.methods)
     if protocol.task not in method.task:
@@ -210,6 +212,7 @@ def run_method(request: RunRequest, say: Say = say_nothing) -> RunOutcome:
     data, parameters, seed and budget. An interrupted one goes on where its recipe left off. Raises
     OtherRunError for a finished run that is another one, BenchboxError for what the user can mend.
     """
+    request = own_detector.choose_variant(request)
     plan = plan_run(request)
     found = run_folders.hash_record(plan.place)
     if found and not request.fresh:
@@ -247,8 +250,9 @@ def run_method(request: RunRequest, say: Say = say_nothing) -> RunOutcome:
         folds = splits.fold_names(plan.protocol, index)
         split = splits.split_index(plan.protocol, index, folds[0])
         truth = splits.ground_truth(plan.protocol, index)
-    test_data = splits.describe_data(plan.protocol, index)
-    data = DataFacts(**asdict(split.data), truth=test_data.fingerprint)
+    data = DataFacts(
+        **asdict(split.data), truth=splits.describe_data(plan.protocol, index).fingerprint
+    )
     _say_sizes(plan.protocol, split, len(folds), len(truth.ids), say)
     with run_folders.claim_folder(plan.place):
         # Reading the data took a while: another process may have finished this run meanwhile, and
