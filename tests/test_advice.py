@@ -293,10 +293,9 @@ def test_scores_that_were_changed_come_back_as_advised(tried):
     scores = tried.place / "scores.json"
     whole = scores.read_bytes()
     scores.write_bytes(whole.replace(b'"n": 6', b'"n": 7'))
-    names = advice(tried(*tried.run), r"delete (scores\.json and errors\.npz), and the same")
-    for name in names.split(" and "):
-        (tried.place / name).unlink()
-    assert tried(*tried.run).exit_code == 0
+    words = advice(tried(*tried.run), r"`benchbox (results rescore) RUN` derives it again")
+    rescored = tried(*words.split(), tried.place, *tried.run[-4:-2])
+    assert rescored.exit_code == 0
     assert scores.read_bytes() == whole
 
 

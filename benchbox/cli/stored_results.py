@@ -106,7 +106,7 @@ def predictions_command(folder: Path, out: Path, origin: str | None, data: Path 
     """
     from benchbox.runs import prediction_export, run_folders
 
-    run = run_folders.read_record(folder)
+    run = run_folders.read_run(folder)
     count = prediction_export.export_predictions(
         run, out, data_root(data), ORIGINS.get(origin or "")
     )

@@ -15,7 +15,6 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchbox.datasets import split as splits
 from benchbox.errors import PluginError, ProtocolError, ResultError
@@ -59,7 +58,7 @@ def rename_method(results: Path, old: str, new: str) -> list[Path]:
     for run, target in zip(runs, targets, strict=True):
         _change_run(results, run, target, {"method": new}, f"--method {old}", f"--method {new}")
     for file in sorted(profiles.glob("*.json")):
-        document = read_json_table(file, fault=ResultError)
+        document = run_folders.read_profile(file)
         run_folders.save_profile(results, {**document, "method": new})
         file.unlink()
     _remove_empty(profiles)
@@ -120,14 +119,12 @@ def _change_run(
 
 
 def _change_scores(file: Path, facts: dict[str, str]) -> None:
-    """Change facts in a scores.json that was found intact, and seal it again if it was sealed."""
+    """Change facts in a scores.json that was found intact, and seal it with the changed record."""
     if not file.is_file():
         return
-    document: dict[str, Any] = read_json_table(file, fault=ResultError)
-    document |= facts
-    if run_integrity.SEAL in document:
-        document = run_integrity.seal_scores(document, document[run_integrity.DIGESTS])
-    run_folders.write_json(file, document)
+    document = read_json_table(file, fault=ResultError)
+    run_folders.write_json(file, document | facts)
+    run_folders.seal_again(file.parent)
 
 
 # --- folders --------------------------------------------------------------------------------------
@@ -230,9 +227,10 @@ def delete_run(run: Run) -> None:
 def rescore_run(run: Run, data: Path) -> None:
     """Derive scores and error tables of a run again from its predictions.
 
-    Raises ResultError where the annotations here are not those that it was scored with, or the
-    predictions not those of its record.
+    Raises ResultError where the annotations here are not those that it was scored with, or record,
+    predictions or log were changed since.
     """
+    run_integrity.require_same_facts(run)
     protocol = kept_cards.load_card_of_run(run)
     if protocol.card != run.record.card:
         raise ResultError(

@@ -51,8 +51,9 @@ SCHEMA = 1
 _RUN = "run.json"
 _PREDICTIONS = "predictions.npz"
 _SCORES = "scores.json"
-_ERRORS = "errors"  # .npz, .npy
+_ERRORS = "errors"
 _POINTS = "points"
+_TABLES = (".npz", ".npy")  # as they are written, and as earlier versions wrote them
 _LOG = "log.csv"
 _WORK = "work"
 TRAINING_NOTES = "training.json"  # below work/: what a recipe notes of its training
@@ -143,6 +144,26 @@ def pseudo_labels_folder(run: Path) -> Path:
 def pseudo_labels_file(run: Path) -> Path:
     """Return where these are kept, put together, beside the predictions; most runs have none."""
     return run / f"{_PSEUDO}.npz"
+
+
+def record_file(run: Path) -> Path:
+    """Return where a run keeps its record."""
+    return run / _RUN
+
+
+def scores_file(run: Path) -> Path:
+    """Return where a run keeps its scores."""
+    return run / _SCORES
+
+
+def fact_files(run: Path) -> tuple[Path, ...]:
+    """Return where a run keeps what nothing can derive again; some may be missing."""
+    return (run / _RUN, predictions_file(run), pseudo_labels_file(run), run / _LOG)
+
+
+def table_files(run: Path) -> tuple[Path, ...]:
+    """Return where tables may lie that are derived, in this and the older form."""
+    return tuple(run / f"{name}{suffix}" for name in (_ERRORS, _POINTS) for suffix in _TABLES)
 
 
 def variant_name(run: Path) -> str:
@@ -382,37 +403,45 @@ def save_scores(
 
     `scores.json`; `errors` (N,) per face, `points` (G·K,) per group and landmark, structured arrays
     both. What an earlier derivation left of points is removed where there are none now. The digests
-    of the tables are kept in `scores.json`, under a seal (`run_integrity`).
+    of all files are kept in `scores.json`, under a seal (`run_integrity`).
     """
     from . import run_integrity
 
-    digests = {f"{_ERRORS}.npz": _save_table(run, _ERRORS, errors)}
+    _save_table(run, _ERRORS, errors)
     if points is None:
         _delete_table(run, _POINTS)
     else:
-        digests[f"{_POINTS}.npz"] = _save_table(run, _POINTS, points)
-    write_json(run / _SCORES, run_integrity.seal_scores(document, digests))
+        _save_table(run, _POINTS, points)
+    write_json(run / _SCORES, run_integrity.seal_scores(document, run_integrity.digest_files(run)))
 
 
 def save_points(run: Path, points: np.ndarray) -> None:
     """Write the statistics of each landmark beside scores that are there."""
+    _save_table(run, _POINTS, points)
+    seal_again(run)
+
+
+def seal_again(run: Path, record: Mapping[str, Any] | None = None) -> None:
+    """Have the scores of a run vouch for its files as they are now, and for a record to come.
+
+    Nothing where there are no scores. For files that were found intact before they were changed.
+    """
     from . import run_integrity
 
-    digest = _save_table(run, _POINTS, points)
-    document = _read_json(run / _SCORES)
-    if run_integrity.SEAL in document:
-        digests = {**document[run_integrity.DIGESTS], f"{_POINTS}.npz": digest}
-        write_json(run / _SCORES, run_integrity.seal_scores(document, digests))
+    if not (run / _SCORES).is_file():
+        return
+    digests = run_integrity.digest_files(run)
+    if record is not None:
+        digests[_RUN] = run_integrity.hash_document(json.loads(json.dumps(record)))
+    write_json(run / _SCORES, run_integrity.seal_scores(_read_json(run / _SCORES), digests))
 
 
-def _save_table(run: Path, name: str, table: np.ndarray) -> str:
-    """Write a table; return the digest of its content."""
+def _save_table(run: Path, name: str, table: np.ndarray) -> None:
     from . import array_files
 
     path = run / f"{name}.npz"
     array_files.write_npz(path, {name: table}, "fast")
     (run / f"{name}.npy").unlink(missing_ok=True)
-    return array_files.hash_content(path)
 
 
 def _delete_table(run: Path, name: str) -> None:
@@ -434,7 +463,9 @@ def finish_run(run: Path, record: RunRecord) -> Run:
         _copy_file(log, run / _LOG)
     # the record vouches for them, and outlives a power cut that they might not
     flush_files(work_folder(run) / name for name in record.digests.weights)
-    write_json(run / _RUN, {"schema": SCHEMA, **record.to_json()})
+    document = {"schema": SCHEMA, **record.to_json()}
+    seal_again(run, document)
+    write_json(run / _RUN, document)
     return read_run(run)
 
 
@@ -676,16 +707,18 @@ def read_log(run: Run) -> str:
 
 
 def save_profile(results: Path, document: Mapping[str, Any]) -> Path:
-    """Write what `benchbox profile --json` says of a variant; return the file.
+    """Write what `benchbox profile --json` says of a variant, under a seal; return the file.
 
     Raises ResultError as `write_json`.
     """
+    from . import run_integrity
+
     path = results / _PROFILES / str(document["method"]) / f"{document['variant']}.json"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
         raise _no_results_folder(path, fault) from fault
-    write_json(path, document)
+    write_json(path, run_integrity.seal_document(document))
     return path
 
 
@@ -695,8 +728,15 @@ def list_profiles(results: Path) -> list[Path]:
 
 
 def read_profile(path: Path) -> dict[str, Any]:
-    """Return one saved profile; raises ResultError for a damaged or displaced one."""
+    """Return one saved profile; raises ResultError for a damaged, displaced or changed one."""
+    from . import run_integrity
+
     document = _read_versioned(path, "`benchbox profile --save` makes it again")
+    if not run_integrity.is_sealed(document):
+        raise ResultError(
+            f"{path}: was changed after it was written; `benchbox profile --save` makes it again"
+        )
+    document.pop(run_integrity.SEAL)
     if (document.get("method"), document.get("variant")) != (path.parent.name, path.stem):
         raise ResultError(
             f"{path}: is the profile of another variant; "

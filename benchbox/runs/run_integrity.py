@@ -4,24 +4,28 @@ Asked whenever a run is read, so that nothing that was changed, copied to anothe
 reaches a board, a comparison or the regression gate:
 
 - the folder: variant, budget, overrides and seed of the record are its name;
-- `predictions.npz`: its digest is the record's;
-- `scores.json`: card, data and sizes are the record's, its seal is that of its content, and the
-  digests in it are those of `errors.npz` and `points.npz`;
-- scores without a seal, of earlier versions: each value is worked out again from the error table.
+- `predictions.npz`, `pseudo_labels.npz`: their digests are the record's;
+- `scores.json`: card and data are the record's, its seal is that of its content, and the digests
+  under the seal are those of every file beside it, `run.json` and `log.csv` included.
 
-What only the annotations can tell, `benchbox check --rescore` tells: errors and scores of an
-earlier version that were changed together.
+Scores without a seal, of earlier versions, are not used: `benchbox results rescore` makes them
+again. Who works out every digest anew can still forge a run; only the annotations tell that
+(`benchbox check --rescore`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from benchbox.errors import ResultError
+from benchbox.file_readers.bounds import LARGEST_TEXT
+from benchbox.file_readers.json_files import read_json_table
+from benchbox.file_readers.regular_files import read_bytes
 from benchbox.types import Run
 
 from . import run_folders, verified_files
@@ -30,9 +34,10 @@ from .run_record import RunRecord
 SEAL = "seal"
 DIGESTS = "digests"
 SUBMITTED = "submitted"  # variant folder of what was predicted elsewhere
-_RELATIVE = 1e-6  # between machines the last bits differ
-_SMALLEST = 1e-3
-_DERIVE_AGAIN = "delete scores.json and errors.npz, and the same `benchbox run` derives them again"
+_LINE_END = b"\n"
+_DAMAGED = "damaged"  # in the place of a digest
+_DERIVE_AGAIN = "`benchbox results rescore RUN` derives it again"
+_PUT_BACK = "put it back, or run it again with --fresh"
 
 
 def require_intact(run: Run) -> None:
@@ -41,22 +46,54 @@ def require_intact(run: Run) -> None:
         raise ResultError(f"{run.folder}: {fault}")
 
 
+def require_same_facts(run: Run) -> None:
+    """Raise ResultError where record, predictions or log are not those that were scored.
+
+    Scores are about to be derived again from them; what is wrong with the scores is no fault here.
+    """
+    for fault in (*_folder_faults(run, run.record), *_output_faults(run), *_changed_facts(run)):
+        raise ResultError(f"{run.folder}: {fault}")
+
+
+def digest_files(run: Path) -> dict[str, str]:
+    """Return the digests of the files of a run that scores.json vouches for, by name.
+
+    Tables are hashed by their content, JSON and the log whatever their white space and line ends.
+    """
+    digests = {}
+    for file in (*run_folders.fact_files(run), *run_folders.table_files(run)):
+        if file.is_file():
+            digests[file.name] = _content_digest(file)
+    return digests
+
+
 def seal_scores(document: Mapping[str, Any], digests: Mapping[str, str]) -> dict[str, Any]:
-    """Return the document of scores.json with the digests of its tables and a seal over all."""
-    sealed = {**document, DIGESTS: dict(digests)}
-    sealed.pop(SEAL, None)
-    return {**sealed, SEAL: _hash_document(sealed)}
+    """Return the document of scores.json with the digests of a run's files and a seal over all."""
+    return seal_document({**document, DIGESTS: dict(sorted(digests.items()))})
 
 
-def _hash_document(document: Mapping[str, Any]) -> str:
+def seal_document(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document with a digest of all that it says."""
+    content = {key: value for key, value in document.items() if key != SEAL}
+    return {**content, SEAL: hash_document(content)}
+
+
+def is_sealed(document: Mapping[str, Any]) -> bool:
+    """Tell whether a document says what it said when it was sealed."""
+    content = {key: value for key, value in document.items() if key != SEAL}
+    return document.get(SEAL) == hash_document(content)
+
+
+def hash_document(document: Mapping[str, Any]) -> str:
+    """Hash what a JSON document says, however it is laid out."""
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def _find_faults(run: Run) -> Iterator[str]:
     yield from _folder_faults(run, run.record)
-    yield from _prediction_faults(run)
-    if run_folders.has_scores(run):
+    yield from _output_faults(run)
+    if run_folders.scores_file(run.folder).exists():
         yield from _score_faults(run)
 
 
@@ -75,9 +112,7 @@ def _folder_faults(run: Run, record: RunRecord) -> Iterator[str]:
         wanted_variant = run_folders.variant_folder(
             record.variant, budget, record.overrides, trained_under
         )
-    wanted_seed = run.seed
-    if record.seed is not None:  # what was submitted has none
-        wanted_seed = str(record.seed)
+    wanted_seed = str(record.seed or 0)  # what was submitted has none, and lies under 0
     if run.variant != wanted_variant:
         yield (
             f"its record is of {wanted_variant} (variant {record.variant}, budget"
@@ -90,34 +125,38 @@ def _folder_faults(run: Run, record: RunRecord) -> Iterator[str]:
         )
 
 
-# --- predictions ----------------------------------------------------------------------------------
+# --- what a run left ------------------------------------------------------------------------------
 
 
-def _prediction_faults(run: Run) -> Iterator[str]:
-    """Compare the predictions with the record; some are not kept where licences forbid it."""
-    file = run_folders.predictions_file(run.folder)
-    recorded = run.record.digests.predictions
-    if not recorded or not file.is_file():
-        return
-    if _content_digest(file) != recorded:
-        yield (
-            f"{file.name} is not what its record was made with (another digest); put it back, or"
-            " run it again with --fresh"
-        )
+def _output_faults(run: Run) -> Iterator[str]:
+    """Compare predictions with the record; some are not kept where licences forbid it."""
+    digests = run.record.digests
+    recorded = {
+        run_folders.predictions_file(run.folder): digests.predictions,
+        run_folders.pseudo_labels_file(run.folder): digests.pseudo_labels,
+    }
+    for file, digest in recorded.items():
+        if digest and file.is_file() and _content_digest(file) != digest:
+            yield f"{file.name} is not what its record was made with (another digest); {_PUT_BACK}"
 
 
 def _content_digest(file: Path) -> str:
-    """Hash the arrays of a file; "damaged" where there are none to be read."""
+    """Hash what a file says; "damaged" where that cannot be read."""
 
     def work_out() -> str:
         from . import array_files
 
         try:
-            if file.suffix == ".npy":
-                return run_folders.hash_file(file)
-            return array_files.hash_content(file)
+            if file.suffix == ".npz":
+                return array_files.hash_content(file)
+            if file.suffix == ".json":
+                return hash_document(read_json_table(file, fault=ResultError))
+            if file.suffix == ".csv":
+                lines = read_bytes(file, LARGEST_TEXT, ResultError).splitlines()
+                return f"sha256:{hashlib.sha256(_LINE_END.join(lines)).hexdigest()}"
+            return run_folders.hash_file(file)
         except ResultError:
-            return "damaged"
+            return _DAMAGED
 
     return verified_files.remember("content", [file], work_out)
 
@@ -146,53 +185,38 @@ def _score_faults(run: Run) -> Iterator[str]:
     if SEAL in document:
         yield from _sealed_faults(run, document)
     else:
-        yield from _unsealed_faults(run)
+        yield f"scores.json: has no seal, as earlier versions wrote it; {_DERIVE_AGAIN}"
 
 
 def _sealed_faults(run: Run, document: Mapping[str, Any]) -> Iterator[str]:
-    content = {key: value for key, value in document.items() if key != SEAL}
-    if _hash_document(content) != document[SEAL]:
+    if not is_sealed(document):
         yield f"scores.json: was changed after it was written; {_DERIVE_AGAIN}"
     digests = document.get(DIGESTS)
     if not isinstance(digests, dict):
         yield f"scores.json: {DIGESTS} is no table; {_DERIVE_AGAIN}"
         return
-    for name, digest in digests.items():
-        file = run.folder / Path(name).name
-        if file.is_file() and _content_digest(file) != digest:
-            yield f"{file.name}: was changed after it was written; {_DERIVE_AGAIN}"
+    facts, tables = run_folders.fact_files(run.folder), run_folders.table_files(run.folder)
+    yield from _changed_files(facts, digests, _PUT_BACK)
+    yield from _changed_files(tables, digests, _DERIVE_AGAIN)
+    vouched_for = tables  # all that a seal of earlier versions names
+    if run_folders.record_file(run.folder).name in digests:
+        vouched_for = (*facts, *tables)
+    for file in vouched_for:
+        if file.is_file() and file.name not in digests:
+            yield f"{file.name}: came after the run was scored; {_DERIVE_AGAIN}"
 
 
-def _unsealed_faults(run: Run) -> Iterator[str]:
-    """Work the values out again from the error table: earlier versions left no digest of either."""
-    files = [run.folder / "scores.json", run_folders.errors_file(run)]
-    fault = verified_files.remember("scores", files, lambda: _first_other_value(run))
-    if fault:
-        yield f"scores.json: {fault}; {_DERIVE_AGAIN}"
+def _changed_facts(run: Run) -> Iterator[str]:
+    """Compare record, predictions and log with a scores.json that may be damaged itself."""
+    digests: object = None
+    with suppress(ResultError):
+        file = run_folders.scores_file(run.folder)
+        digests = read_json_table(file, fault=ResultError).get(DIGESTS)
+    if isinstance(digests, dict):
+        yield from _changed_files(run_folders.fact_files(run.folder), digests, _PUT_BACK)
 
 
-def _first_other_value(run: Run) -> str:
-    """Name the first value that its error table does not give, "" where there is none."""
-    from benchbox.metrics import aggregate
-
-    scores, errors = run_folders.read_scores(run), run_folders.read_errors(run)
-    if scores.count != len(errors):
-        return f"counts {scores.count} items, errors.npz holds {len(errors)}"
-    for group, metrics in scores.groups.items():
-        if f"in_{group}" not in (errors.dtype.names or ()):
-            return f"errors.npz has no group {group}"
-        rows = errors[errors[f"in_{group}"]]
-        for name, score in metrics.items():
-            try:
-                again = aggregate.metric_terms(name, rows).score
-            except (KeyError, ValueError, TypeError, IndexError):
-                return f"errors.npz has nothing to make {name} of"
-            if not _nearly_equal(score.value, again):
-                return f"{group} {name} is {score.value}, errors.npz gives {again}"
-    return ""
-
-
-def _nearly_equal(first: float | None, second: float | None) -> bool:
-    if first is None or second is None:
-        return first is second
-    return abs(first - second) <= _RELATIVE * max(abs(first), _SMALLEST)
+def _changed_files(files: Iterable[Path], digests: Mapping[str, Any], advice: str) -> Iterator[str]:
+    for file in files:
+        if file.name in digests and file.is_file() and _content_digest(file) != digests[file.name]:
+            yield f"{file.name}: was changed after the run was scored; {advice}"

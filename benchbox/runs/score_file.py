@@ -148,6 +148,12 @@ def _read_native(
     return predictions, said
 
 
+def require_own_file_intact(file: Path) -> None:
+    """Raise ResultError for a run's own predictions that are not those of its record."""
+    if _is_of_a_run(file):
+        run_folders.read_run(file.parent)
+
+
 def _is_of_a_run(file: Path) -> bool:
     """Tell whether a file is what a finished run has left."""
     folder = file.parent

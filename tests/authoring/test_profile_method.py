@@ -198,10 +198,9 @@ def test_a_saved_profile_is_the_document_counted_parts_first(monkeypatch, tmp_pa
     assert [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()] == [
         "profiles/glsr/b1.json"
     ]
-    document = json.loads((tmp_path / "profiles/glsr/b1.json").read_text())
-    assert document == json.loads(result.stdout)
     (path,) = run_folders.list_profiles(tmp_path)
-    assert run_folders.read_profile(path) == document
+    document = run_folders.read_profile(path)
+    assert document == json.loads(result.stdout)
     assert list(document)[-4:] == ["layers", "latency_ms", "code", "environment"]
     assert sum(layer["params"] for layer in document["layers"]) == document["params"] == 478_168
     assert sum(layer["macs"] for layer in document["layers"]) == document["macs"] == 48_496_768
@@ -261,6 +260,7 @@ def test_saved_profiles_are_no_runs_and_disturb_no_check(tmp_path):
         ("{", "is no JSON .*`benchbox profile --save` makes it again"),
         ('{"schema": 2}', "schema 2"),
         ("{}", "schema None"),
+        ('{"schema": 1, "method": "glsr", "variant": "b1", "macs": 5}', "was changed after"),
     ],
 )
 def test_a_damaged_profile_is_named(tmp_path, text, why):
@@ -269,6 +269,17 @@ def test_a_damaged_profile_is_named(tmp_path, text, why):
     path.write_text(text)
     with pytest.raises(ResultError, match=f"b1.json:.*{why}"):
         run_folders.read_profile(path)
+
+
+def test_a_digit_of_a_profile_that_was_changed_is_named(tmp_path):
+    document = {"schema": 1, "method": "glsr", "variant": "b1", "macs": 51, "size": {"mb": 2.5}}
+    path = run_folders.save_profile(tmp_path, document)
+    assert run_folders.read_profile(path) == document
+    text = path.read_text()
+    for old, new in (("51", "15"), ("2.5", "2.6")):
+        path.write_text(text.replace(old, new))
+        with pytest.raises(ResultError, match=r"b1\.json: was changed after it was written"):
+            run_folders.read_profile(path)
 
 
 def test_a_profile_in_another_variant_s_place_is_refused(tmp_path):

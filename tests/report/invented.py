@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchbox.protocols import protocol_card
-from benchbox.runs import array_files, run_folders, run_integrity
+from benchbox.runs import run_integrity
 from benchbox.types import Protocol
 
 # different sets of per-face errors; runs share their files, so that a large folder is made in
@@ -42,7 +42,8 @@ def fabricate(
         run = _record(card, f"method-{method:03d}", f"v{variant}", budget, seed)
         run["digests"]["predictions.npz"] = digests["predictions.npz"]
         document = {**scores, "card": card.card, "method": run["method"]}
-        sealed = run_integrity.seal_scores(document, {"errors.npy": digests["errors.npy"]})
+        files = {**digests, "run.json": run_integrity.hash_document(run)}
+        sealed = run_integrity.seal_scores(document, files)
         (folder / "scores.json").write_text(json.dumps(sealed, indent=1))
         (folder / "run.json").write_text(json.dumps(run, indent=1))
 
@@ -105,10 +106,7 @@ def _mold(folder: Path, card: Protocol, number: int) -> tuple[Path, dict[str, An
         "n": n,
         "failed": 0,
     }
-    digests = {
-        "errors.npy": run_folders.hash_file(place / "errors.npy"),
-        "predictions.npz": array_files.hash_content(place / "predictions.npz"),
-    }
+    digests = run_integrity.digest_files(place)
     return place, {**head, "scores": scores}, digests
 
 

@@ -190,6 +190,7 @@ def test_other_weights_of_the_same_place_are_another_run(request_for, trained):
     save_file({"shift": np.zeros((68, 2))}, weights)
     record["digests"]["weights"]["w.safetensors"] = run_folders.hash_file(weights)
     (trained.folder / "run.json").write_text(json.dumps(record))
+    run_folders.seal_again(trained.folder)
     with pytest.raises(ResultError, match="made with other weights than tiny/shift"):
         execute.run_method(request_for("wide", weights_of=trained.folder))
 

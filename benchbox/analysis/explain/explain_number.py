@@ -103,6 +103,7 @@ def explain_predictions(
     _require_known(protocol, "group", group, list(protocol.groups))
     if not file.is_file():
         raise ResultError(f"{file}: no such predictions file")
+    score_file.require_own_file_intact(file)
     index = execute.open_index(protocol, data, pixels=False)
     truth = error_table.mark_absent_points(protocol, split.ground_truth(protocol, index))
     # refuses what is no label; of others a number may be explained

@@ -1,12 +1,11 @@
 """What networks weigh: whose sizes they are, and whose network a latency belongs to."""
 
-import json
-
 import pytest
 
 from benchbox.report.inputs import results as stored
 from benchbox.report.site_build import site
 from benchbox.report.tables import costs
+from benchbox.runs import run_folders
 
 SAVED = {
     "method": "demo-a",
@@ -82,7 +81,7 @@ def test_a_damaged_profile_is_named_and_the_rest_stands(make, tmp_path):
     place.parent.mkdir(parents=True)
     place.write_text("{")
     whole = {**SAVED, "schema": 1, "method": "demo-a", "variant": "wide"}
-    (place.parent / "wide.json").write_text(json.dumps(whole))
+    run_folders.save_profile(tmp_path / "results", whole)
     sources = site.gather_sources(tmp_path / "results")
     assert [
         (problem.place, problem.reason.split(":")[0])

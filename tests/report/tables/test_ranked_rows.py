@@ -6,6 +6,7 @@ import pytest
 from benchbox.papers.reference_rows import References
 from benchbox.report.inputs import results as stored
 from benchbox.report.tables import leaderboard, ranked_rows, rows
+from tests.report.conftest import replace_errors
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def noisy(run, spread, seed):
     table["nme_inter_ocular"] *= np.random.default_rng(seed).lognormal(
         -(spread**2) / 2, spread, len(table)
     )
-    np.save(run.folder / "errors.npy", table)
+    replace_errors(run.folder, table)
 
 
 def test_rows_that_cannot_be_told_apart_share_a_rank(make, ranked):
@@ -68,7 +69,7 @@ def test_a_run_without_errors_or_with_other_clusters_is_named_and_not_ranked(mak
     odd = make("demo-c", 0.06).folder
     table = np.load(odd / "errors.npz")["errors"]
     table["cluster"] = 0
-    np.save(odd / "errors.npy", table)
+    replace_errors(odd, table)
     table, problems = ranked()
     assert [row.rank for row in table.rows] == [1, None, None]
     assert [
@@ -82,7 +83,7 @@ def test_errors_that_are_no_numbers_give_no_rank(make, ranked):
     folder = make("demo-a", 0.04).folder
     table = np.load(folder / "errors.npz")["errors"]
     table["nme_inter_ocular"][3] = -0.1
-    np.save(folder / "errors.npy", table)
+    replace_errors(folder, table)
     table, problems = ranked()
     assert table.rows[0].rank is None
     assert "no errors" in problems[0].reason
