@@ -12,6 +12,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from benchbox.process_rank import process_number
+
 _LOG_PAUSE_S = 600.0
 _SHORTEST_S = 1.0  # of a step that a log mentions
 _quiet = False
@@ -44,7 +46,7 @@ class _LogLine(tqdm):  # type: ignore[misc]
 
     def close(self) -> None:
         """Say what was done."""
-        if _quiet or self._closed:
+        if _quiet or self.disable or self._closed:
             return
         self._closed = True
         if self.format_dict["elapsed"] >= _SHORTEST_S:
@@ -68,4 +70,5 @@ def progress_bar(items: Any = None, *, desc: str, unit: str, **options: Any) -> 
     """Return a bar over items, or one to be moved by hand (`total=…`), as `tqdm` makes them."""
     kind = tqdm if sys.stderr.isatty() else _LogLine
     options.setdefault("mininterval", 0.5)
-    return kind(items, desc=desc, unit=unit, file=sys.stderr, disable=_quiet, **options)
+    silent = _quiet or process_number() > 0  # the first process of a run speaks for all
+    return kind(items, desc=desc, unit=unit, file=sys.stderr, disable=silent, **options)

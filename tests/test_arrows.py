@@ -19,6 +19,7 @@ GROUND = {
     "atomic_write",
     "csv_cells",
     "number_text",
+    "process_rank",
     "progress",
     "cache_place",
     "data_place",

@@ -13,6 +13,7 @@ import click
 
 from benchbox import __version__
 from benchbox.errors import BenchboxError, CheckError, DataError
+from benchbox.process_rank import OtherProcessError, process_count
 
 from . import own_process
 from .printing import allow_narrow_streams, is_verbose, paint, print_note, set_loudness
@@ -115,7 +116,11 @@ class BenchboxGroup(click.Group):
         except CheckError as fault:
             raise FailedCheckError(str(fault)) from fault
         except BenchboxError as fault:
+            if process_count() > 1 and not _may_report(fault):
+                raise click.exceptions.Exit(UserError.exit_code) from fault
             raise UserError(str(fault)) from fault
+        except OtherProcessError:
+            return None
         except click.UsageError as fault:
             raise _usage_error(fault, ctx.command_path) from fault
         except KeyboardInterrupt:
@@ -126,6 +131,13 @@ class BenchboxGroup(click.Group):
                 raise
             own_process.give_up_full_stdout()
             raise UserError(reason) from fault
+
+
+def _may_report(fault: BenchboxError) -> bool:
+    """Tell whether this one of several processes is to say why they end."""
+    from benchbox.runs import execute
+
+    return execute.claim_report(fault)
 
 
 def _describe_disk_fault(fault: Exception) -> str:

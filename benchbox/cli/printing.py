@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from benchbox.process_rank import process_number
 from benchbox.text_table import align_columns, stack_columns, terminal_width
 
 _loudness = {"quiet": False, "verbose": False}
@@ -33,6 +34,8 @@ def is_quiet() -> bool:
 
 def print_note(line: str) -> None:
     """Print progress or a note on stderr; quiet commands print warnings and errors alone."""
+    if process_number():
+        return  # the first process of a run speaks for all
     for word, colour in _COLOURS.items():
         if line.startswith(word):
             click.echo(paint(line, colour, word), err=True)

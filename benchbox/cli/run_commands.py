@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from benchbox.process_rank import process_count, process_number
 from benchbox.text_table import terminal_width
 
 from .headline_text import headline_with_rank
@@ -38,7 +39,7 @@ from .shared_options import (
 )
 
 if TYPE_CHECKING:
-    from benchbox.runs.execute import RunRequest
+    from benchbox.runs.execute import RunOutcome, RunRequest
 
 
 @main.command(name="run")
@@ -134,8 +135,7 @@ def run_command(
     """
     if tensorboard:
         os.environ["BENCHBOX_TENSORBOARD"] = "1"
-    if not isolate and (seconds is not None or memory_gb is not None):
-        raise click.UsageError("--seconds and --memory-gb go with --isolate")
+    _check_isolation(isolate=isolate, limited=seconds is not None or memory_gb is not None)
     changes = parse_overrides(overrides)
     if not isolate:
         note_left_out_cards(methods)
@@ -170,12 +170,10 @@ def run_command(
         if not resume:
             note += " (without --fresh)"
         exit_interrupted(note)
-    for note in outcome.notes:
-        print_note(f"note: {note}")
+    if process_number():
+        return
+    _say_notes(outcome)
     headline = headline_with_rank(outcome.scored, results, outcome.run.folder)
-    if is_verbose():
-        for stage, took in outcome.run.record.seconds.items():
-            print_note(f"{stage}: {took:.1f} s")
     if as_json:
         document = {"run": outcome.run.folder.as_posix(), "headline": headline}
         print_json({**outcome.scored.document, **document, "notes": list(outcome.notes)})
@@ -188,6 +186,22 @@ def run_command(
     if results != Path("results"):
         next_command += f" --results {results}"
     click.echo(f"next: {next_command}")
+
+
+def _say_notes(outcome: RunOutcome) -> None:
+    for note in outcome.notes:
+        print_note(f"note: {note}")
+    if is_verbose():
+        for stage, seconds in outcome.run.record.seconds.items():
+            print_note(f"{stage}: {seconds:.1f} s")
+
+
+def _check_isolation(*, isolate: bool, limited: bool) -> None:
+    """Refuse limits without a process that they are of, and such a process below torchrun."""
+    if not isolate and limited:
+        raise click.UsageError("--seconds and --memory-gb go with --isolate")
+    if isolate and process_count() > 1:
+        raise click.UsageError("--isolate is a process of its own: run it without torchrun")
 
 
 def _run_isolated(request: RunRequest, seconds: float, memory_gb: float, *, as_json: bool) -> None:

@@ -24,7 +24,7 @@ import numpy as np
 from benchbox import __version__, layouts
 from benchbox.datasets import assemble
 from benchbox.datasets import split as splits
-from benchbox.errors import DataError, PluginError, ProtocolError, ResultError
+from benchbox.errors import BenchboxError, DataError, PluginError, ProtocolError, ResultError
 from benchbox.plugins import (
     code_digest,
     guest_code,
@@ -33,6 +33,7 @@ from benchbox.plugins import (
     shared_state,
 )
 from benchbox.plugins.code_digest import CodeDigests
+from benchbox.process_rank import OtherProcessError, process_count, process_number
 from benchbox.protocols import protocol_card as protocols
 from benchbox.scoring import score as scoring
 from benchbox.scoring import slips
@@ -224,14 +225,29 @@ def run_method(request: RunRequest, say: Say = say_nothing) -> RunOutcome:
             say(f"made again: {fault}")
             request = replace(request, fresh=True)
     if plan.training is not None:
+        if process_count() > 1:
+            raise PluginError("--weights-of trains nothing: run it without torchrun")
         return _test_training(plan, plan.training, request, found, say)
     require_data(plan.protocol, request.data)
     weights = pretrained_weights(plan.params, request.data)
     run_folders.check_writable(plan.place)
     # seconds: after the faults that can be told at once
-    from benchbox.training import process_setup
+    from benchbox.training import process_group, process_setup
 
     device = process_setup.choose_device(request.device)
+    with process_group.join_processes(device):
+        return _run_from_start(plan, request, device, weights, found, say)
+
+
+def _run_from_start(
+    plan: RunPlan, request: RunRequest, device: str, weights: Path | None, found: str, say: Say
+) -> RunOutcome:
+    """Read the data, train, predict, score; goes on with what an interrupted run left.
+
+    Of several processes the first writes, the others raise OtherProcessError when they have helped.
+    """
+    from benchbox.training import process_group, process_setup
+
     started, clock = datetime.now(UTC), Stopwatch()
     process_setup.prepare_process(device, request.seed)
     module = external_program.open_method(plan.method)
@@ -254,16 +270,21 @@ def run_method(request: RunRequest, say: Say = say_nothing) -> RunOutcome:
         **asdict(split.data), truth=splits.describe_data(plan.protocol, index).fingerprint
     )
     _say_sizes(plan.protocol, split, len(folds), len(truth.ids), say)
+    if process_number():
+        _help_to_train(plan, module, index, split, folds, device, weights, clock, setting)
+        raise OtherProcessError
     with run_folders.claim_folder(plan.place):
         # Reading the data took a while: another process may have finished this run meanwhile, and
         # what it made must not be written over.
         if run_folders.hash_record(plan.place) != found:
+            process_group.dismiss_helpers()
             return _take_other_run(plan, request)
         notes = run_folders.begin_job(plan.place, plan.job_identity(data), fresh=request.fresh)
         if notes["sessions"] > 1:
             say("going on with the interrupted run that is here")
         else:
             _take_over_training(plan, data, device, say)
+        _share_folder(plan)
         if plan.protocol.folds:
             kind, predictions = _train_each_fold(
                 plan, module, index, folds, device, weights, clock, say, setting
@@ -303,6 +324,47 @@ def run_method(request: RunRequest, say: Say = say_nothing) -> RunOutcome:
         )
         kept_cards.keep_card(request.results, request.protocol, plan.protocol.name)
         return RunOutcome(run_folders.finish_run(plan.place, record), scored)
+
+
+def _share_folder(plan: RunPlan) -> RunPlan:
+    """Return the plan with a folder that this process may write in, filled as the first one's."""
+    from benchbox.training import process_group
+
+    return replace(plan, place=process_group.share_folder(plan.place))
+
+
+def _help_to_train(
+    plan: RunPlan,
+    module: ModuleType,
+    index: Index,
+    split: splits.Split,
+    folds: Sequence[str],
+    device: str,
+    weights: Path | None,
+    clock: Stopwatch,
+    setting: method_call.MethodSetting,
+) -> None:
+    """Train and predict beside the first process, which keeps what comes out."""
+    from benchbox.training import process_group
+
+    plan = _share_folder(plan)
+    try:
+        if plan.protocol.folds:
+            _train_each_fold(
+                plan, module, index, folds, device, weights, clock, say_nothing, setting
+            )
+        else:
+            job = _make_job(plan, split, run_folders.work_folder(plan.place), device, weights)
+            _train_and_predict(plan, module, job, split, index.origin, clock, setting)
+    finally:
+        process_group.drop_folder(plan.place)
+
+
+def claim_report(fault: BenchboxError) -> bool:
+    """Tell whether this one of several processes is to report a fault: the first to ask is."""
+    from benchbox.training import process_group
+
+    return process_group.claim_report(fault)
 
 
 def _test_training(
@@ -540,9 +602,14 @@ def _train_and_predict(
     `look` counts as one at the test split. `say` is told when a gaze method's predictions disagree
     with its own training labels by a convention, and what the method leaves running.
     """
+    from benchbox.training import process_group, train_log
+    from benchbox.training.split_calls import split_calls
+
     blame, running = method_card.blame_method(plan.method), shared_state.list_running()
-    with clock("train"):
+    with clock("train"), split_calls():
         kind = method_call.train(module, job, blame)
+    if process_count() > 1 and kind == "trained":
+        train_log.record_facts(job.out, processes=process_count())
     with clock("predict"):
         predict = method_call.make_predictor(module, job.out, job.device, setting, blame)
         if say:
@@ -552,7 +619,9 @@ def _train_and_predict(
         if look:
             run_folders.add_test_look(plan.place)
         shape = split.truth.values.shape[1:]
-        values = inference.predict_samples(predict, split.test, shape, blame=plan.method.name)
+        own = process_group.own_batches(split.test, inference.batch_size(predict, split.test))
+        values = inference.predict_samples(predict, own, shape, blame=plan.method.name)
+        values = np.concatenate(process_group.join_parts(values))
         if kind == "weights" and look:
             training_part.note_training_part(predict, job, plan.protocol, blame=plan.method.name)
     if say:
@@ -665,6 +734,8 @@ def derive_scores(
 def repeat_command(request: RunRequest) -> str:
     """Return the command that repeats a run, for a POSIX shell, without paths of this machine."""
     words = ["benchbox", "run", "--method", request.method]
+    if process_count() > 1:
+        words = ["torchrun", "--nproc-per-node", str(process_count()), "-m", *words]
     protocol = ["--protocol", _name_card(request.protocol)]
     if request.weights_of is not None:
         words += ["--weights-of", "/".join(request.weights_of.parts[-4:]), *protocol]

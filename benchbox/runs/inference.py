@@ -33,7 +33,7 @@ def predict_samples(
     """
     from benchbox.progress import progress_bar
 
-    size = getattr(predict, "batch_size", _BATCH_SIZE) or max(len(samples), 1)
+    size = batch_size(predict, samples)
     batches = progress_bar(
         _prefetch_batches(samples, size),
         total=-(-len(samples) // size),
@@ -45,6 +45,11 @@ def predict_samples(
     if not values:
         return np.empty((0, *shape))
     return np.concatenate(values)
+
+
+def batch_size(predict: Predict, samples: Sequence[Sample]) -> int:
+    """Return how many samples a predictor is given at a time."""
+    return getattr(predict, "batch_size", _BATCH_SIZE) or max(len(samples), 1)
 
 
 def _prefetch_batches(samples: Sequence[Sample], size: int) -> Iterator[list[Sample]]:

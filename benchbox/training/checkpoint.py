@@ -18,6 +18,7 @@ from benchbox.errors import DataError, ResultError
 from benchbox.file_readers.json_files import parse_json
 from benchbox.file_readers.regular_files import library_faults
 from benchbox.file_readers.weight_files import check_safetensors, check_torch_archive
+from benchbox.process_rank import process_number
 
 _FACTS_KEY = "facts"
 _AGAIN = "run again with --fresh"
@@ -148,7 +149,9 @@ class Checkpoint:
         return int(state["step"])
 
     def save(self, step: int) -> None:
-        """Write the state beside the old one, then rename."""
+        """Write the state beside the old one, then rename; of several processes the first does."""
+        if process_number():
+            return
         state = {
             "step": step,
             "rng": torch.get_rng_state(),

@@ -17,6 +17,8 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from benchbox.process_rank import process_count
+
 from .dead_units import GradientWatch
 from .depthwise_conv import FastDepthwise
 
@@ -93,8 +95,8 @@ class TrainStep(Generic[B]):
         self.seen: dict[Hashable, int] = {}
         half = device == "cuda" and precision == "auto" and low_precision(device) == torch.float16
         self.scaler = torch.amp.GradScaler(device, enabled=half)
-        # a scaler decides on the host whether to step
-        self.graphs = graphs and device == "cuda" and not half
+        # a scaler decides on the host whether to step; processes exchange rows within one
+        self.graphs = graphs and device == "cuda" and not half and process_count() == 1
         # torch would warn that a capturable optimiser runs eagerly, as it does while warming up
         if self.graphs:
             setattr(optimiser, "_warned_capturable_if_run_uncaptured", True)  # noqa: B010 - not among its annotations
