@@ -6,13 +6,14 @@ words wrapped, as far as they can be; numbers are never broken.
 
 from __future__ import annotations
 
+import re
 import shutil
-import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from itertools import zip_longest
 
 _GAP = "  "
 _NARROWEST = 16  # columns of words are not wrapped below this width
+_PIECE = re.compile(r"[^\s/+]*[/+]+\s*|[^\s/+]+\s*|\s+")  # of a cell: where lines may end
 
 
 def terminal_width() -> int:
@@ -109,9 +110,9 @@ def stack_columns(
 
 
 def _narrowest_width(cells: Sequence[str]) -> int:
-    """Return the width to which a column can be wrapped without breaking a word."""
-    words = " ".join(cells).split()
-    return max(_NARROWEST, max(map(len, words), default=0))
+    """Return the width to which a column can be wrapped without breaking a word or a name."""
+    pieces = _PIECE.findall(" ".join(cells))
+    return max(_NARROWEST, max((len(piece.strip()) for piece in pieces), default=0))
 
 
 def _narrow_columns(widths: list[int], narrowest: Mapping[int, int], width: int) -> None:
@@ -126,9 +127,19 @@ def _narrow_columns(widths: list[int], narrowest: Mapping[int, int], width: int)
 
 
 def _wrap_cell(cell: str, limit: int) -> list[str]:
+    """Wrap words, and names behind their slashes and plus signs.
+
+    >>> _wrap_cell("own/variant+weights_of=300w-full", 20)
+    ['own/variant+', 'weights_of=300w-full']
+    """
     if len(cell) <= limit:
         return [cell]
-    return textwrap.wrap(cell, limit, break_long_words=False, break_on_hyphens=False)
+    lines = [""]
+    for piece in _PIECE.findall(cell):
+        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > limit:
+            lines.append("")
+        lines[-1] += piece
+    return [line.rstrip() for line in lines]
 
 
 def _join_cells(cells: Sequence[str], widths: Sequence[int], right: Collection[int]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 from functools import cache, partial
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,7 +110,9 @@ def _protocol_json(protocol: Protocol) -> dict[str, Any]:
 
 @list_group.command(name="results")
 @results_option
-@click.option("--protocol", default="*", metavar="NAME", help="Of this protocol alone; * stands.")
+@click.option(
+    "--protocol", default="*", metavar="NAME", help="Of this protocol or card alone; * stands."
+)
 @click.option("--method", default="*", metavar="NAME", help="Of this method alone; * stands.")
 @click.option(
     "--kind",
@@ -138,15 +141,18 @@ def list_results(
     from benchbox.runs import run_folders
 
     require_right_level(results)
-    rows = []
+    protocol = _protocol_of_file(protocol)
+    rows: list[dict[str, Any]] = []
+    passed = 0
     for run in run_folders.list_runs(results):
         if isinstance(run, run_folders.UnreadableRun):
             print_note(f"unreadable: {run.reason}")
             continue
         record = run.record
-        if not (fnmatchcase(run.protocol, protocol) and fnmatchcase(run.method, method)):
-            continue
-        if kind not in (None, record.kind) or budget not in (None, record.budget):
+        of_name = fnmatchcase(run.protocol, protocol) and fnmatchcase(run.method, method)
+        of_kind = kind in (None, record.kind) and budget in (None, record.budget)
+        if not (of_name and of_kind):
+            passed += 1
             continue
         origin = ""
         if record.trained_by is not None:
@@ -169,9 +175,22 @@ def list_results(
     if as_json:
         print_json(rows)
         return
-    if not rows:
+    if passed and not rows:
+        print_note(f"none of the {passed} finished runs below {results} is asked for")
+    elif not rows:
         print_note(f"no finished run below {results}; `benchbox run` makes one")
-    print_columns([_result_cells(row) for row in rows], wrap={0, 1, 2, 3})
+    for heading, same in groupby(rows, _result_heading):
+        click.echo(heading)
+        print_columns([_result_cells(row) for row in same], wrap={1, 2})
+
+
+def _protocol_of_file(protocol: str) -> str:
+    """Return the name under which runs of a card's file are kept; a name as it is."""
+    if not protocol.partition("+")[0].endswith(".toml"):
+        return protocol
+    from benchbox.protocols import protocol_card
+
+    return protocol_card.load_protocol(protocol).name
 
 
 def _ranking_score(run: Run) -> dict[str, Any]:
@@ -186,7 +205,7 @@ def _ranking_score(run: Run) -> dict[str, Any]:
     if found is None:
         return {"metric": None, "group": None, "score": None, "text": ""}
     group, metric, score = found
-    text = headline.format_score(score, metric)
+    text = headline.format_value(score)
     return {"metric": metric, "group": group, "score": score.value, "text": text}
 
 
@@ -213,15 +232,25 @@ def _sort_key(order: str, row: Mapping[str, Any]) -> tuple[Any, ...]:
     return name
 
 
+def _result_heading(row: Mapping[str, Any]) -> str:
+    """Name what the rows below have in common: the protocol, and what their scores are."""
+    from benchbox.scoring import headline
+
+    if row["metric"] is None:
+        return f"{row['protocol']}"
+    return f"{row['protocol']}: {headline.metric_words(row['metric'])} on {row['group']}"
+
+
 def _result_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the columns for a person: what it is, how it was made, its score."""
     what = f"{row['method']}/{row['variant']}"
-    made = " ".join(str(row[key]) for key in ("kind", "budget") if row[key] is not None)
+    kind = None if row["kind"] == "trained" and row["budget"] else row["kind"]
+    made = " ".join(str(word) for word in (kind, row["budget"]) if word is not None)
     if row["seed"] is not None:
         made += f", seed {row['seed']}"
     if row["data"] != "complete":
         made += f", {row['data']}"
-    return row["protocol"], what, made, row["text"]
+    return "", what, made, row["text"]
 
 
 @main.group(name="show")

@@ -78,14 +78,16 @@ def prune_command(results: Path, yes: bool) -> None:
 @results_group.command(name="rescore")
 @click.argument("folders", metavar="RUN…", type=FOLDER, nargs=-1, required=True)
 @data_option
-def rescore_command(folders: tuple[Path, ...], data: Path | None) -> None:
+@results_option
+def rescore_command(folders: tuple[Path, ...], data: Path | None, results: Path) -> None:
     """Derive scores and error tables of runs again from their predictions; needs annotations.
 
-    RUN is a run's folder.
+    RUN is a run's folder, or PROTOCOL/METHOD/VARIANT/SEED below the results.
     """
     from benchbox.runs import result_changes, run_folders
 
-    for folder in folders:
+    for named in folders:
+        folder = run_folders.find_folder(named, results)
         result_changes.rescore_run(run_folders.read_record(folder), data_root(data))
         click.echo(folder)
 
@@ -99,14 +101,18 @@ def rescore_command(folders: tuple[Path, ...], data: Path | None) -> None:
     help="What FILE calls the first pixel's centre; else as the annotations count.",
 )
 @data_option
-def predictions_command(folder: Path, out: Path, origin: str | None, data: Path | None) -> None:
+@results_option
+def predictions_command(
+    folder: Path, out: Path, origin: str | None, data: Path | None, results: Path
+) -> None:
     """Write the predictions of a run for another program.
 
-    RUN is a run's folder. An origin needs the annotations, which know their own.
+    RUN is a run's folder, or PROTOCOL/METHOD/VARIANT/SEED below the results. An origin needs the
+    annotations, which know their own.
     """
     from benchbox.runs import prediction_export, run_folders
 
-    run = run_folders.read_run(folder)
+    run = run_folders.read_run(run_folders.find_folder(folder, results))
     count = prediction_export.export_predictions(
         run, out, data_root(data), ORIGINS.get(origin or "")
     )

@@ -164,6 +164,7 @@ def _own_folder(results: Path, scored: ScoreResult) -> Path:
 @click.option(
     "--organization", default="", metavar="NAME", help="every-eval-ever: who evaluated it."
 )
+@results_option
 def export_command(
     runs: tuple[Path, ...],
     schema: str,
@@ -171,13 +172,18 @@ def export_command(
     model_id: str,
     source: str,
     organization: str,
+    results: Path,
 ) -> None:
-    """Print runs (folders PROTOCOL/METHOD/VARIANT/SEED) in an open schema."""
+    """Print runs in an open schema.
+
+    RUN is a run's folder, or PROTOCOL/METHOD/VARIANT/SEED below the results.
+    """
     from benchbox.report.inputs.results import read_result
     from benchbox.report.tables import open_schemas
     from benchbox.runs import run_folders
 
-    read = [read_result(run_folders.read_run(run)) for run in runs]
+    folders = [run_folders.find_folder(run, results) for run in runs]
+    read = [read_result(run_folders.read_run(folder)) for folder in folders]
     if schema == "eval-results":
         if not dataset_id:
             raise click.UsageError("--format eval-results needs --dataset-id ORG/NAME")

@@ -565,6 +565,14 @@ def nearby_results(results: Path) -> Path | None:
     return None
 
 
+def find_folder(argument: Path, results: Path) -> Path:
+    """Return the folder of a run that is named by its path, or by its place below the results."""
+    below = results / argument
+    if not (argument / _RUN).is_file() and (below / _RUN).is_file():
+        return below
+    return argument
+
+
 def read_run(run: Path) -> Run:
     """Read the record of one run.
 

@@ -52,12 +52,31 @@ def format_score(score: Score, name: str) -> str:
     >>> format_score(Score(None, "cm"), "error_cm")
     '– cm error'
     """
-    metric = parse_metric(name)
+    return f"{format_value(score)} {metric_words(name, score.unit)}"
+
+
+def format_value(score: Score) -> str:
+    """Write a score with its interval.
+
+    >>> format_value(Score(5.8349, "%", 5.65, 6.031))
+    '5.83 [5.65, 6.03]'
+    """
     value = "–"
     if score.value is not None:
         value = f"{score.value:.2f}"
     if score.low is not None and score.high is not None:
         value += f" [{score.low:.2f}, {score.high:.2f}]"
+    return value
+
+
+def metric_words(name: str, unit: str = "") -> str:
+    """Write a metric with its unit.
+
+    >>> metric_words("nme_inter_ocular"), metric_words("error_cm")
+    ('% NME inter-ocular', 'cm error')
+    """
+    metric = parse_metric(name)
+    unit = unit or metric.unit
     if metric.normaliser:
-        return f"{value} {score.unit} {metric.title} {short_convention(metric.convention)}"
-    return f"{value} {score.unit} {metric.title.lower()}"
+        return f"{unit} {metric.title} {short_convention(metric.convention)}"
+    return f"{unit} {metric.title.lower()}"

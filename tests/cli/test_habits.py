@@ -103,9 +103,13 @@ def test_results_are_listed_with_scores_sorted_and_filtered(ran, world):
     listed = ["list", "results", "--results", world.results]
     done = call(*listed, "--sort", "score")
     lines = done.stdout.splitlines()
-    assert lines[0].split()[:2] == ["tiny", "near/submitted"]
-    assert "% NME" in lines[0]
+    assert lines[0] == "tiny: % NME inter-ocular on unseen"
+    assert lines[1].split()[:2] == ["near/submitted", "submitted"]
     assert max(map(len, lines)) <= 80
+    card = next(world.site.rglob("tiny.toml"))
+    assert call(*listed, "--protocol", card).stdout.splitlines()[0] == lines[0]
+    nothing = call(*listed, "--protocol", "another")
+    assert "none of the 2 finished runs" in nothing.stderr
     found = json.loads(call(*listed, "--kind", "submitted", "--json").stdout)
     assert [row["method"] for row in found] == ["near"]
     assert found[0]["metric"] == "nme_inter_ocular"

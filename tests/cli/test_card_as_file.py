@@ -1,0 +1,110 @@
+"""A card given as a file goes on to work in everything that `run` names next."""
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from benchbox.cli.main_group import main
+
+CARD = """name = "mine"
+title = "My faces"
+dataset = "files"
+layout = "five"
+[source]
+images = "faces"
+parts = {train = "train.csv", test = "test.csv"}
+[train]
+parts = ["train"]
+expected = 8
+[test]
+overall = "all"
+expected = 6
+[test.groups]
+all = ["test"]
+[box]
+source = "ground_truth"
+[score]
+normalisers = ["inter_pupil"]
+resamples = 100
+"""
+RUN = "mine/mean-shape/mean-shape/0"
+
+
+def call(*words):
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "faces").mkdir()
+    random = np.random.default_rng(3)
+    lines = ["image," + ",".join(f"x{k},y{k}" for k in range(5))]
+    for number in range(14):
+        points = np.array([[30, 40], [66, 40], [48, 55], [35, 75], [61, 75]])
+        points = points + random.normal(0, 3, (5, 2))
+        picture = random.integers(0, 255, (96, 96, 3), np.uint8)
+        cv2.imwrite(str(folder / "faces" / f"{number}.png"), picture)
+        lines.append(f"{number}.png," + ",".join(f"{v:.2f}" for v in points.ravel()))
+    (folder / "train.csv").write_text("\n".join(lines[:9]) + "\n")
+    (folder / "test.csv").write_text("\n".join([lines[0], *lines[9:]]) + "\n")
+    (folder / "mine.toml").write_text(CARD)
+    other = CARD.replace('"mine"', '"other"').replace('"test.csv"', '"few.csv"')
+    (folder / "other.toml").write_text(other.replace("expected = 6", "expected = 4"))
+    (folder / "few.csv").write_text("\n".join([lines[0], *lines[11:]]) + "\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        done = call("run", "--method", "mean-shape", "--protocol", "mine.toml", "--data", ".")
+        assert done.exit_code == 0, done.output
+        yield folder
+
+
+FURTHER = [
+    (["list", "results", "--protocol", "mine.toml"], "mine: % NME inter-pupil on all"),
+    (["list", "results", "--protocol", "mine"], "mean-shape/mean-shape"),
+    (["show", "protocol", "mine.toml"], "mine: My faces"),
+    (["data", "manifest", "--protocol", "mine.toml", "--split", "test", "--data", "."], "test/"),
+    (["data", "verify", "mine.toml", "--data", "."], "test: 6 faces"),
+    (["results", "rescore", RUN, "--data", "."], RUN),
+    (["results", "predictions", RUN, "--out", "p.csv"], "p.csv: 6 rows"),
+    (
+        ["results", "export", RUN, "--format", "eval-results", "--dataset-id", "me/faces"],
+        'task_id: "mine"',
+    ),
+    (
+        ["results", "export", RUN, "--format", "every-eval-ever", "--organization", "me"],
+        '"evaluation_name": "mine',
+    ),
+    (
+        ["score", "p.csv", "--protocol", "mine.toml", "--data", ".", "--method", "theirs"]
+        + ["--results", "results"],
+        "results/mine/theirs",
+    ),
+    (["compare", RUN, "mine/theirs/submitted"], "nme_inter_pupil"),
+    (
+        ["submit", "p.csv", "--protocol", "mine.toml", "--data", ".", "--method", "sent"]
+        + ["--trained-on", "my faces", "--seen-test", "no"],
+        "submissions/mine/sent",
+    ),
+    (
+        ["run", "--method", "mean-shape", "--weights-of", RUN, "--protocol", "other.toml"]
+        + ["--data", "."],
+        "results/other/mean-shape/mean-shape+weights_of=mine/0",
+    ),
+    (
+        ["sweep", "--methods", "mean-shape", "--protocols", "mine.toml", "--test-on", "other.toml"]
+        + ["--data", ".", "--dry-run"],
+        "mine.toml",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), FURTHER, ids=[" ".join(words[:2]) for words, _ in FURTHER]
+)
+def test_the_next_command_takes_the_file_or_what_it_left(folder, words, said):
+    """In the order of the list: what one leaves the next one reads."""
+    done = call(*words)
+    assert done.exit_code == 0, done.output
+    assert said in done.output.replace(str(folder), "")
