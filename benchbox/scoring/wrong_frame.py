@@ -43,6 +43,7 @@ FAR_MEDIAN = 0.3  # that half of the faces are as far off, no method and no dete
 POOR_MEDIAN = 0.06  # from here on rows may be in another order: centred crops are all alike
 _USUAL = 0.16  # what is left of a mended face's error
 _MENDED = 0.4  # share of the error that is left
+_BETTER_MIRRORED = 0.6  # share of the error after a shift that a mirrored face may leave
 _MOST = 0.8  # of the faces that a slip of the whole file must mend
 _FITTED_SHARE = 0.05  # of the faces must be far off before a picture's size is fitted to them
 _NO_FACE = 0.45  # of the face's size left over by the best turn, scale and shift
@@ -107,7 +108,12 @@ def _search(case: _Case) -> tuple[str, ...]:
     if found or np.median(case.errors) < POOR_MEDIAN:
         return found
     whole = case.thinned(_MOST_FACES)
-    for search in (_rows_in_another_order, _points_in_another_order, _another_frame):
+    for search in (
+        _rows_in_another_order,
+        _mirrored_pictures,
+        _points_in_another_order,
+        _another_frame,
+    ):
         text = search(whole, case)
         if text:
             return (text,)
@@ -291,6 +297,24 @@ def _rows_in_another_order(looked: _Case, everything: _Case) -> str:
         f"{int(moved.sum())} of {len(moved)} faces looked at lie where another one's true points "
         f"are ({looked.ids[row]} where {everything.ids[nearest[row]]} is): the rows are in another "
         "order than their ids"
+    )
+
+
+def _mirrored_pictures(looked: _Case, everything: _Case) -> str:  # noqa: ARG001
+    """Say that most faces are those of the mirrored picture, in pictures that faces are amid.
+
+    A face is nearly its own mirror image: it must fit better than by a shift along x alone.
+    """
+    flip = list(looked.layout.flip)
+    shifted = _errors(looked.true, _fit_shift(looked.given, looked.true, axis=0))
+    turned = looked.given[:, flip] * np.array([-1, 1])
+    after = _errors(looked.true, _fit_shift(turned, looked.true, axis=0))
+    mended = _is_mended(after, looked.errors) & (after < _BETTER_MIRRORED * shifted)
+    if mended.mean() < _MOST:
+        return ""
+    return (
+        f"{int(mended.sum())} of {len(mended)} faces looked at fit with points of the mirrored "
+        "picture: x counts from the right border, and left and right are exchanged"
     )
 
 

@@ -129,6 +129,22 @@ def test_rows_of_crops_that_are_all_alike_are_found_in_another_order(truth):
     assert found(crops, values) == []
 
 
+def test_a_mirrored_picture_with_the_face_in_its_middle_is_named(truth):
+    """The trap: mirrored there, a face lies nearer than a quarter of itself, and nothing is far."""
+    centre = truth.values.mean(axis=1, keepdims=True)
+    turn = np.radians(np.random.default_rng(8).uniform(8, 20, FACES))
+    turn *= np.random.default_rng(9).choice([-1, 1], FACES)
+    rows = np.stack([np.cos(turn), -np.sin(turn), np.sin(turn), np.cos(turn)], axis=1)
+    amid = (truth.values - centre) @ rows.reshape(-1, 2, 2) + [200.0, 150.0]
+    crops = dataclasses.replace(truth, values=amid)
+    values = amid + np.random.default_rng(1).normal(0, 0.6, amid.shape)
+    mirrored = values[:, FLIP] * [-1, 1] + [400, 0]
+    (line,) = found(crops, mirrored)
+    assert line.startswith("60 of 60 faces looked at fit with points of the mirrored picture")
+    assert found(crops, values) == []
+    assert found(crops, values + np.array([20, 0])) == []  # a shift is no mirror
+
+
 def test_poor_methods_are_not_blamed(truth):
     """A mean shape in a bad box, one shape for all, a shift that a method may have, wild faces."""
     rng = np.random.default_rng(4)

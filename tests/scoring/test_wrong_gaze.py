@@ -43,6 +43,14 @@ def noise(like: np.ndarray, size: float) -> np.ndarray:
         (lambda p: p * 10, "in millimetres"),
         (lambda p: p[:, ::-1], "x and y exchanged"),
         (lambda p: p / 2.54, "in inches"),
+        (lambda p: (p - [-3, -1]) * [1, -1] / 8, "shares of the screen, 0 … 1"),
+        (lambda p: (p - [1, -5]) / 4.5, "shares of the screen, -1 … 1"),
+        (lambda p: (p - p.mean(axis=0)) / p.std(axis=0), "divided by their spread"),
+        (lambda p: (p - [-3, -1]) * [40, -40], "pixels of a screen"),
+        (lambda p: (p - [-3, -1]) * [10, -10], "millimetres"),
+        (lambda p: p[:, ::-1] * 40, "once x and y are exchanged"),
+        (lambda p: p / 100, "in metres"),
+        (lambda p: (p - [-40, 30]) * [1, -1], "another origin"),
         (lambda p: np.random.default_rng(3).permutation(p), ""),
         (lambda p: p + np.array([1.5, -1.0]), ""),
         (lambda p: p * 0 + 40, "far outside what eyes allow"),
@@ -52,6 +60,30 @@ def test_points_on_a_screen(points, slip, said):
     lines = found("gaze2d", points, slip(points + noise(points, 0.8)))
     assert len(lines) == bool(said)
     assert said in "".join(lines)
+
+
+def test_what_a_poor_method_answers_is_no_other_unit(points):
+    """One that has hardly learnt answers near the middle: small slopes are its own."""
+    middle = points.mean(axis=0)
+    shy = middle + 0.1 * (points - middle) + noise(points, 0.1)
+    assert found("gaze2d", points, shy) == ()
+    assert found("gaze2d", points, shy + np.array([0.7, 0])) == ()  # about a constant's error
+    assert (
+        found("gaze2d", points, points * 0 + np.array([0.4, 0.6])) == ()
+    )  # one place, within 0 … 1
+    assert found("gaze2d", points, points / 2.54 + noise(points, 1.5)) == ()  # no telling
+
+
+def test_inches_are_named_below_the_error_of_a_constant():
+    points = np.random.default_rng(0).uniform(-8, 8, (FRAMES, 2))
+    (line,) = found("gaze2d", points, (points + noise(points, 0.5)) / 2.54)
+    assert "in inch leaves" in line
+
+
+def test_shares_that_go_little_with_the_labels_are_named_by_their_range(points):
+    shares = np.random.default_rng(5).uniform(0, 1, points.shape)
+    (line,) = found("gaze2d", points, shares)
+    assert "all 240 places lie within 0 … 1" in line
 
 
 @pytest.mark.parametrize(
