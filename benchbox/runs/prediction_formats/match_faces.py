@@ -3,6 +3,7 @@
 On each picture the pair that overlaps most is taken first, every face and every detection once.
 Never by order, and never by the highest score alone where a picture has two faces. A face that
 nothing overlaps has no answer and counts as failed; detections that are left over are counted.
+Where nothing overlaps at all the points are of another frame, and no number is made of them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 
 from benchbox.datasets.annotated_files import box_of_marked
 from benchbox.datasets.box_checks import box_iou
+from benchbox.datasets.face_checks import LARGEST_SHARE
 from benchbox.errors import ResultError
 
 from .found_face import FoundFace
@@ -58,19 +60,13 @@ def answer_by_picture(
     Raises
     ------
     ResultError
-        A picture's name is unknown or may be one of several, or a face's number is none.
+        A picture's name is unknown or may be one of several, a face's number is none, or no
+        detection lies where the annotated face is.
     """
     rows_of: dict[str, list[int]] = {}
     for row, item in enumerate(truth.ids.tolist()):
         rows_of.setdefault(name_of_picture(images[item]), []).append(row)
-    by_picture: dict[str, list[FoundFace]] = {}
-    strangers: Counter[str] = Counter()
-    for face in faces:
-        key = _known_picture(face.image, rows_of, where)
-        if key:
-            by_picture.setdefault(key, []).append(face)
-        else:
-            strangers[face.image] += 1
+    by_picture, strangers = _sort_by_picture(faces, rows_of, where)
     if strangers and not by_picture:
         raise ResultError(
             f"{where}: no picture of it is tested: it has {next(iter(strangers))!r}, the protocol "
@@ -78,11 +74,19 @@ def answer_by_picture(
         )
     answers: dict[str, Floats] = {}
     left_over = 0
+    apart: list[Floats] = []  # the only detection of a picture with one face, and elsewhere
     for key, found in by_picture.items():
         pairs = _pair_faces(found, truth.values[rows_of[key]], f"{where}: {key}")
         left_over += len(found) - len(pairs)
+        if not pairs and len(found) == len(rows_of[key]) == 1:
+            apart += [face.points for face in found if np.isfinite(face.points).all()]
         for place, points in pairs.items():
             answers[str(truth.ids[rows_of[key][place]])] = points
+    if apart and not answers:
+        raise ResultError(
+            f"{where}: no detection lies where the annotated face of its picture is, on "
+            f"{len(apart)} pictures with one of each{_describe_apart(apart)}"
+        )
     notes = []
     if left_over:
         notes.append(f"{left_over} detections answer no annotated face, left out")
@@ -93,7 +97,35 @@ def answer_by_picture(
     if without:
         names = ", ".join(without[:4])
         notes.append(f"{len(without)} faces have no detection and count as failed: {names}")
+    if apart:
+        notes.append(
+            f"{len(apart)} pictures have one face and one detection, which lies elsewhere"
+            f"{_describe_apart(apart)}"
+        )
     return answers, notes
+
+
+def _describe_apart(apart: Sequence[Floats]) -> str:
+    """Say what may be the matter with detections that lie beside the faces of their pictures."""
+    shares = sum(bool((np.abs(points) <= LARGEST_SHARE).all()) for points in apart)
+    if shares:
+        return f"; {shares} of them between 0 and 1: shares of the picture, where pixels belong?"
+    return "; of another frame (size, crop or turn of the picture), or a false detection?"
+
+
+def _sort_by_picture(
+    faces: Sequence[FoundFace], rows_of: Mapping[str, list[int]], where: str
+) -> tuple[dict[str, list[FoundFace]], Counter[str]]:
+    """Return the detections of each tested picture, and how many there are of each other one."""
+    by_picture: dict[str, list[FoundFace]] = {}
+    strangers: Counter[str] = Counter()
+    for face in faces:
+        key = _known_picture(face.image, rows_of, where)
+        if key:
+            by_picture.setdefault(key, []).append(face)
+        else:
+            strangers[face.image] += 1
+    return by_picture, strangers
 
 
 def _known_picture(name: str, known: Mapping[str, list[int]], where: str) -> str:

@@ -114,7 +114,7 @@ def recognise_predictions(path: Path) -> str:
 def _recognise_folder(path: Path) -> str:
     if list_files(path, (".pts",)):
         return "pts"
-    tables = sorted(path.glob("*.csv"))
+    tables = list_files(path, (".csv",))
     if tables and _recognise_csv(tables[0]) == "openface":
         return "openface"
     raise ResultError(f"{path}: a folder of predictions holds .pts files, or OpenFace's CSV files")
@@ -453,6 +453,26 @@ def _picture_names(truth: Truth, index: Index) -> dict[str, str]:
     return dict(zip(index.ids.tolist(), index.images.tolist(), strict=True))
 
 
+def _with_ids(named: list[FoundFace], truth: Truth, index: Index) -> list[FoundFace]:
+    """Return faces that name a picture in place of an id with the id of its only test item.
+
+    Where any of them names an id all are left as they are.
+    """
+    known = set(truth.ids.tolist())
+    if not named or known.intersection(
+        prediction_files.spell_ids([face.item for face in named], truth.ids.tolist())
+    ):
+        return named
+    items_on: dict[str, list[str]] = {}
+    for item, picture in _picture_names(truth, index).items():
+        items_on.setdefault(name_of_picture(picture).rpartition("/")[2], []).append(item)
+    renamed = []
+    for face in named:
+        items = items_on.get(name_of_picture(face.item).rpartition("/")[2], [])
+        renamed.append(replace(face, item=items[0]) if len(items) == 1 else face)
+    return renamed
+
+
 def _answer(
     faces: list[FoundFace],
     truth: Truth,
@@ -462,7 +482,7 @@ def _answer(
     path: Path,
 ) -> tuple[Predictions, list[str]]:
     by_picture = [face for face in faces if face.image]
-    named = [face for face in faces if not face.image]
+    named = _with_ids([face for face in faces if not face.image], truth, index)
     notes: list[str] = []
     answers: dict[str, Floats] = {}
     if by_picture:

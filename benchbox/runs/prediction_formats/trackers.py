@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchbox.datasets.formats.marked_face import list_files
 from benchbox.errors import ResultError
 from benchbox.number_text import parse_number, parse_numbers
 
@@ -24,7 +25,7 @@ def read_openface(path: Path, hints: Hints) -> FoundFaces:
     """Read a sequence, or a folder of CSVs of single pictures (or one of them)."""
     files = [path]
     if path.is_dir():
-        files = sorted(path.glob("*.csv"))
+        files = list_files(path, (".csv",))
     faces: list[FoundFace] = []
     lost = 0
     for file in files:

@@ -268,3 +268,39 @@ def test_five_points_are_divided_by_what_they_mark(tmp_path):
     value = scored.scores.groups["all"]["nme_inter_pupil"].value
     assert value == pytest.approx(100 * 5 / eyes)
     assert any("does not mark what inter_ocular divides by" in line for line in said)
+
+
+def test_detections_that_all_lie_elsewhere_are_no_number(card, tmp_path):
+    """The trap: shares of the picture overlap no face, so that every face counted as failed."""
+    shares = face() / 200
+    results, names = write_coco(tmp_path, (1, shares, 0.9))
+    with pytest.raises(ResultError, match=r"no detection lies where .* 1 of them between 0 and 1"):
+        score(card, results, names=names)
+    results, names = write_coco(tmp_path, (1, face() * 4, 0.9))
+    with pytest.raises(ResultError, match="of another frame"):
+        score(card, results, names=names)
+    said: list[str] = []
+    entries = (1, face() * 4, 0.9), (2, face(10), 0.9), (2, face(150), 0.9)
+    results, names = write_coco(tmp_path, *entries)
+    assert score(card, results, said, names=names).failed == 1
+    assert any("1 pictures have one face and one detection, which lies" in line for line in said)
+
+
+def test_a_file_named_by_its_picture_answers_the_only_face_there(card, tmp_path):
+    """Ids that a reader makes up (`test/00001`) are no names of files."""
+    text = (card.root / "truth.csv").read_text()
+    (card.root / "truth.csv").write_text(text.replace("\na,", "\ntest/00001,"))
+    folder = write_pts(tmp_path / "one", 1.0, names=["a"])
+    scores = score(card, folder, missing_failed=True)
+    assert (scores.failed, value(scores)) == (2, pytest.approx(0, abs=1e-6))
+
+
+def test_droppings_beside_openface_s_tables_are_passed_over(card, tmp_path):
+    folder = tmp_path / "openface"
+    folder.mkdir()
+    header = ", ".join(["face", "confidence", *(f"{a}_{k}" for a in "xy" for k in range(COUNT))])
+    for name, points in (("a", face()),):
+        cells = ["0", "0.9", *map(str, points.T.ravel())]
+        (folder / f"{name}.csv").write_text(f"{header}\n{', '.join(cells)}\n")
+    (folder / "._a.csv").write_bytes(b"\0\5\x16\7")
+    assert score(card, folder).failed == 2
