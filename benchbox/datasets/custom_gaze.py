@@ -159,6 +159,7 @@ class CustomGazeDataset:
             frames.head_rad,
             self._gaze.expect,
             trained=np.array(frames.parts) == next(iter(self._source.parts)),
+            screen=frames.screens is not None,
         )
         if self._task == "gaze2d" and frames.screens is not None:
             findings += direction_checks.check_screens(values, frames.screens)

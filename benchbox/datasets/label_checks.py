@@ -30,6 +30,7 @@ from . import (
     shape_fit,
 )
 from .check_row import Check
+from .gaze import direction_checks
 from .index import take_rows
 from .label_fault import LabelFault
 
@@ -171,7 +172,9 @@ CHECKS = (
     Check(
         OWN_CHECKS,
         "what a reader knows of its files: labels on the dots of a device's screen, gaze that goes "
-        "with the head, what a card expects of its gaze",
+        "with the head, spreads of pitch and yaw, whole pixels, square boxes, what a card expects "
+        "of its gaze. A sign or an exchange that all labels share is not seen where there is "
+        "neither head nor screen: `data verify` says so",
         "as the reader says",
         "in each reader",
         "verify: wrong; run, score: refused, unless accepted",
@@ -228,6 +231,10 @@ def find_used_faults(
     if training and not (protocol.scale or protocol.translation):
         faults += box_checks.find_box_faults(used, (protocol.box,))
     faults += [LabelFault(OWN_CHECKS, what) for what in index.faults]
+    if protocol.dataset in direction_checks.EXPECTED_OF_SETS and not protocol.train_dataset:
+        for finding in direction_checks.check_known_set(protocol.dataset, used):
+            if finding.level == "wrong":
+                faults.append(LabelFault(OWN_CHECKS, finding.what))
     return faults
 
 

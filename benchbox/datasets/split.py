@@ -471,6 +471,11 @@ def _truth_of_rows(
     protocol: Protocol, index: Index, rows: np.ndarray, all_test: np.ndarray
 ) -> Truth:
     """Return the truth of some test rows; `all_test` are those of every fold."""
+    if protocol.masked and index.visible is None:
+        raise DataError(
+            f"{protocol.name}: masked = true, but {protocol.dataset} says of no point what is "
+            "visible"
+        )
     groups = _check_groups(protocol, index, all_test)
     if protocol.folds:  # what each left-out cluster scored
         for name in np.unique(index.clusters[rows]):

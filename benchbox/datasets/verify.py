@@ -123,29 +123,10 @@ def examine_dataset(
         yield from _check_protocol(card, root, known, complete=complete)
 
 
-# set of directions → what holds there: people before a notebook look below its camera;
-# ETH-XGaze's cameras stand all around. That gaze follows the head is asked of none: over MPIIGaze
-# pitch goes with the head's by -0.06, yaw by 0.17. Own tables and GazeHub's files are looked at
-# where they are read.
-_EXPECTED_OF_GAZE: dict[str, tuple[str, ...]] = {
-    "eth-xgaze": (),
-    "mpiifacegaze": ("below_camera",),
-    "mpiigaze": ("below_camera",),
-    "mpiigaze-small": ("below_camera",),
-}
-
-
 def _check_directions(name: str, index: Index) -> Iterator[Finding]:
     """Say where gaze points in a set of directions, and what constants leave of it."""
-    if name not in _EXPECTED_OF_GAZE:
-        return
-    yield from direction_checks.check_gaze(
-        np.asarray(index.values, np.float64),
-        index.clusters,
-        index.meta.get("head_pose"),
-        _EXPECTED_OF_GAZE[name],
-        trained=index.parts == "train",
-    )
+    if name in direction_checks.EXPECTED_OF_SETS:
+        yield from direction_checks.check_known_set(name, index)
 
 
 def fingerprint_index(index: Index) -> str:
@@ -546,10 +527,6 @@ def _check_protocol(
         index = assemble.assemble_index(card, root, known=known)
         fold = split.fold_names(card, index)[0]
         parts = split.split_index(card, index, fold)
-        if card.masked and parts.truth.visible is None:
-            raise DataError(
-                f"{card.name}: masked = true, but {card.dataset} says of no point what is visible"
-            )
     except DataError as error:
         reason = str(error).split("; ")[0]
         level: Literal["missing", "wrong"] = "wrong"

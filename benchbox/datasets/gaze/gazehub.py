@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,7 +125,7 @@ class GazeHubSet:
         if rows.heads:
             meta["head_pose"] = self._head_rad(rows)[chosen]
         kept = tuple(files[row] for row in chosen)
-        return Index(
+        found = Index(
             dataset=self.name,
             ids=ids,
             parts=np.array(rows.parts, np.str_)[chosen],
@@ -140,6 +140,10 @@ class GazeHubSet:
             notes=tuple(notes),
             gaze=GazeRows("gaze3d", tuple(ids.tolist()), notation.HOUSE["gaze3d"]),
         )
+        if not len(ids):
+            return found
+        wrong = [finding.what for finding in self._check_gaze(found) if finding.level == "wrong"]
+        return replace(found, faults=tuple(wrong))
 
     def picture_files(self, root: Path) -> dict[str, Path]:
         """Map ids to picture files, for the examination."""
@@ -165,18 +169,21 @@ class GazeHubSet:
         if self.people:
             people = len(np.unique(found.clusters))
             findings.append(sample_checks.check_count("people", people, self.people, "people"))
-        expect = ("below_camera",) if self.below else ()
-        findings += direction_checks.check_gaze(
-            found.values,
-            found.clusters,
-            found.meta.get("head_pose"),
-            expect,
-            trained=found.parts == "train",
-        )
+        findings += self._check_gaze(found)
         pictures = self.picture_files(root)
         text = f"{len(pictures)} of {len(found.ids)} faces have a picture"
         findings.append(sample_checks.check_count(text, len(pictures), len(found.ids), "pictures"))
         return findings
+
+    def _check_gaze(self, found: Index) -> list[Finding]:
+        """Say where gaze points."""
+        return direction_checks.check_gaze(
+            found.values,
+            found.clusters,
+            found.meta.get("head_pose"),
+            ("below_camera",) if self.below else (),
+            trained=np.asarray(found.parts == "train"),
+        )
 
     # --- label files ---
 

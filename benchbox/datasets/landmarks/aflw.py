@@ -136,6 +136,9 @@ def _build_index(folder: Path, faces: _Faces, notes: Sequence[str]) -> Index:
         notes=tuple(notes),
         scale_boxes=faces.boxes,
         label_place=partial(_label_place, faces.names),
+        faults=tuple(
+            finding.what for finding in (_verify_square(faces.boxes),) if finding.level == "wrong"
+        ),
     )
 
 

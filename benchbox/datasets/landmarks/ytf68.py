@@ -131,7 +131,16 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         notes=tuple(notes),
         cache_key=partial(picture_cache_key, pictures),
         label_place=partial(name_place, [(Path(_CSV), name) for name in names]),
+        faults=_find_fractions(values),
     )
+
+
+def _find_fractions(values: Floats) -> tuple[str, ...]:
+    """Say that labels (N, 68, 2) are no whole numbers: those of a copy that was changed."""
+    fractions = int((values != np.rint(values)).any(axis=(1, 2)).sum())
+    if not fractions:
+        return ()
+    return (f"{fractions} frames have fractions of pixels; the original has whole numbers",)
 
 
 def _person_of_frame(name: str) -> str:
@@ -240,11 +249,7 @@ def verify(root: Path) -> list[Finding]:
         *sample_checks.check_pictures(frames.ids.tolist(), pictures, frames.values),
         *_verify_duplicates(frames, pictures),
     ]
-    fractions = int((frames.values != np.rint(frames.values)).any(axis=(1, 2)).sum())
-    if fractions:
-        text = f"{fractions} frames have fractions of pixels; the original has whole numbers"
-        findings.append(Finding("wrong", text))
-    return findings
+    return [*findings, *(Finding("wrong", what) for what in frames.faults)]
 
 
 def _verify_duplicates(frames: Index, pictures: list[Path | None]) -> list[Finding]:

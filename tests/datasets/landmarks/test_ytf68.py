@@ -159,6 +159,7 @@ def test_verify_counts_frames_and_people_and_finds_doubles(tmp_path):
 def test_fractions_of_pixels_are_not_the_original(tmp_path):
     write(tmp_path, change=lambda lines: [lines[0], lines[1].rpartition(",")[0] + ",7.5"])
     assert "1 frames have fractions of pixels" in levels(ytf68.verify(tmp_path), "wrong")[-1]
+    assert len(ytf68.index(tmp_path, pixels=False).faults) == 1  # a run refuses them, too
 
 
 @pytest.mark.data
