@@ -12,8 +12,9 @@ new protocol NAME --from PATH` writes such a card.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -47,6 +48,7 @@ class _Row:
     numbers: dict[str, int]  # name of a mark → point of the layout
     picture: Path | None
     image: str  # the picture's name below the folder of pictures, as far as it is known
+    wanted: Path  # the path that its file names
     turn: int = exif.UPRIGHT  # EXIF orientation by which the picture is turned when read
 
 
@@ -74,10 +76,12 @@ class AnnotatedFiles:
         if pixels:
             kept = [row for row in rows if row.picture is not None]
             if len(kept) < len(rows):
+                without = next(row for row in rows if row.picture is None)
                 folder = root / self._source.images
                 notes.append(
                     f"{len(rows) - len(kept)} of {len(rows)} faces have no picture in {folder}, "
-                    "left out"
+                    f"left out; first {without.face.where}: "
+                    f"{paths.describe_absence(without.wanted)}"
                 )
             rows = kept
         return self._build_index(rows, notes)
@@ -93,15 +97,17 @@ class AnnotatedFiles:
             count = int((index.parts == part).sum())
             findings.append(sample_checks.missing_unless(count, f"{part}: {count} faces"))
         rows, _, undecided = self._read_turned(root)
-        whole = np.isfinite(index.values).all(axis=(1, 2))
-        chosen = [rows[number] for number in np.flatnonzero(whole)]
-        pictures = [row.picture for row in chosen]
-        turns = [row.turn for row in chosen]
+        pictures = [row.picture for row in rows]
+        turns = [row.turn for row in rows]
         findings += sample_checks.check_pictures(
-            index.ids[whole].tolist(), pictures, index.values[whole] - index.origin, turns=turns
+            index.ids.tolist(),
+            pictures,
+            index.values - index.origin,
+            wanted=[row.wanted for row in rows],
+            turns=turns,
         )
-        stated = [row.face.picture_size for row in chosen]
-        places = [row.face.where for row in chosen]
+        stated = [row.face.picture_size for row in rows]
+        places = [row.face.where for row in rows]
         findings += sample_checks.check_stated_sizes(stated, pictures, places, turns)
         findings += picture_turns.ask_for_turns(undecided)
         return findings
@@ -159,9 +165,11 @@ class AnnotatedFiles:
             notes += [f"{name}: {note}" for note in marked.notes]
             shares |= marked.shares
             for face in marked.faces:
-                picture = finder.find(face.image, marked.folder)
-                rows.append(_Row(part, face, numbers, picture, finder.name_of(face.image, picture)))
-        return rows, notes, shares
+                picture = finder.find(face.image, marked.folder, face.where)
+                image = finder.name_of(face.image, picture)
+                wanted = finder.path_of(face.image, marked.folder)
+                rows.append(_Row(part, face, numbers, picture, image, wanted))
+        return rows, notes + _note_partial_faces(rows, self._source), shares
 
     def _point_numbers(self, marked: MarkedFaces, path: Path) -> dict[str, int]:
         if marked.names:
@@ -208,14 +216,14 @@ class AnnotatedFiles:
         """Return values (N, K, 2), what is absent and what is visible (N, K), None if unsaid."""
         values = np.full((len(rows), self._layout.count, 2), np.nan)
         visible = np.zeros(values.shape[:2], bool)
-        said = True
+        said = False
         for row, entry in enumerate(rows):
             for name, mark in entry.face.marks.items():
                 point = entry.numbers[name]
                 values[row, point] = mark.x, mark.y
-                visible[row, point] = bool(mark.visible)
-                said &= mark.visible is not None
-        return values, np.isnan(values[..., 0]), visible if said and len(rows) else None
+                visible[row, point] = mark.visible is not False  # unsaid counts as visible
+                said |= mark.visible is not None
+        return values, np.isnan(values[..., 0]), visible if said else None
 
 
 def _with_exchanged_sides(face: MarkedFace, origin: float) -> MarkedFace:
@@ -333,9 +341,15 @@ def _box_array(boxes: Sequence[tuple[float, ...]]) -> Floats:
 
 
 def _scale_boxes(rows: Sequence[_Row]) -> Floats | None:
-    """Return the boxes of the face-size normaliser, where the files have one for every face."""
-    boxes = [row.face.scale_box or row.face.box for row in rows]
-    if not boxes or not all(boxes):
+    """Return the boxes (N, 4) of the face-size normaliser, NaN where a face has none.
+
+    Those that the files call the face's size, else their boxes, never some of each; None where no
+    face has one. Whether those that are scored have one is asked where the truth is made.
+    """
+    boxes = [row.face.scale_box for row in rows]
+    if not any(boxes):
+        boxes = [row.face.box for row in rows]
+    if not any(boxes):
         return None
     return _box_array(boxes)
 
@@ -350,6 +364,33 @@ def _attributes(rows: Sequence[_Row]) -> dict[str, np.ndarray]:
     return columns
 
 
+def _note_partial_faces(rows: Sequence[_Row], source: CustomFiles) -> list[str]:
+    """Name the files in which faces lack what others have: flags of visibility, boxes, sizes."""
+    lacking: dict[str, Callable[[MarkedFace], bool]] = {
+        "what is visible: all their points count as visible": _says_visible,
+        "boxes": lambda face: bool(face.box),
+        "the size of faces": lambda face: bool(face.scale_box),
+    }
+    notes = []
+    for words, has in lacking.items():
+        having = [has(row.face) for row in rows]
+        if all(having) or not any(having):
+            continue
+        for part, name in source.parts.items():
+            inside = [face for face, row in zip(having, rows, strict=True) if row.part == part]
+            without = [row for row in rows if row.part == part and not has(row.face)]
+            if without:
+                notes.append(
+                    f"{name}: {len(without)} of {len(inside)} faces do not say {words}; first "
+                    f"{without[0].face.where}"
+                )
+    return notes
+
+
+def _says_visible(face: MarkedFace) -> bool:
+    return any(mark.visible is not None for mark in face.marks.values())
+
+
 # --- pictures -------------------------------------------------------------------------------------
 
 
@@ -360,6 +401,7 @@ class _PictureFinder:
         self._root, self._folder = root.resolve(), folder
         self._by_name: dict[str, list[Path]] = {}
         self._by_stem: dict[str, list[Path]] = {}
+        self._named_so: dict[Path, tuple[str, str]] = {}  # found by name → name and where it stands
         if folder.is_dir():
             self._list(list_files(folder, _PICTURES))
 
@@ -368,13 +410,15 @@ class _PictureFinder:
             self._by_name.setdefault(file.name.lower(), []).append(file)
             self._by_stem.setdefault(file.stem.lower(), []).append(file)
 
-    def find(self, image: str, beside: Path | None) -> Path | None:
+    def find(self, image: str, beside: Path | None, where: str) -> Path | None:
         """Return the picture of a name: below the folder, beside the annotations, by its stem.
+
+        `where` names the face in messages.
 
         Raises
         ------
         DataError
-            Several pictures have that name.
+            Several pictures have that name, or one picture would be that of several names.
         """
         folders = [self._folder]
         if beside is not None:
@@ -400,12 +444,33 @@ class _PictureFinder:
                     f"{found[0].name}, {found[1].name} …"
                 )
             found = same
-        if found and not found[0].resolve().is_relative_to(self._folder.resolve()):
+        if not found:
+            return None
+        if not found[0].resolve().is_relative_to(self._folder.resolve()):
             raise DataError(
                 f"{found[0]}: a link leads out of {self._folder}, which is refused; put the file "
                 "itself there"
             )
-        return found[0] if found else None
+        name, first = self._named_so.setdefault(found[0], (image, where))
+        if name.casefold() != image.casefold():
+            raise DataError(
+                f"{where}: {image!r} is not below {self._folder}; by its name it would be "
+                f"{found[0].name}, and so would {name!r} ({first}): keep the folders"
+            )
+        return found[0]
+
+    def path_of(self, image: str, beside: Path | None) -> Path:
+        """Return where a picture should be: below the folder, or where `..` from a file leads.
+
+        Paths of other machines count by their last name.
+        """
+        name = PurePosixPath(image)
+        if name.is_absolute():
+            return self._folder / name.name
+        folder = self._folder
+        if beside is not None and name.parts[0] == "..":
+            folder = beside if beside.is_dir() else beside.parent
+        return Path(os.path.normpath(folder / name))
 
     def name_of(self, image: str, picture: Path | None) -> str:
         """Return the picture's name below the folder of pictures, or as the annotations have it."""

@@ -165,8 +165,8 @@ def _read_row(
         points=points,
         cluster=cells.get("cluster", "").strip() or image,
         place=where,
-        box=_read_box(cells, where),
-        scale_box=_read_scale_box(cells, points, where),
+        box=_read_box(cells, f"{where}: {image}"),
+        scale_box=_read_scale_box(cells, points, f"{where}: {image}"),
         visible=visible,
         attributes=attributes,
     )

@@ -208,7 +208,7 @@ def _read_annotation(
         keypoints = [keypoints[place] for place in order]
     box: tuple[float, ...] = ()
     if row.get("bbox") is not None:
-        box = _coco_corners(row["bbox"], where)
+        box = _coco_corners(row["bbox"], f"{where}: {names[key]}")
     visible: tuple[bool, ...] = ()
     if source.visible == "coco":
         visible = tuple(mark > 1 for _, _, mark in keypoints)
@@ -222,7 +222,7 @@ def _read_annotation(
         cluster=names[key],
         place=where,
         box=box,
-        scale_box=_read_scale_box(row, points, where),
+        scale_box=_read_scale_box(row, points, f"{where}: {names[key]}"),
         visible=visible,
         picture_size=sizes.get(key),
     )

@@ -113,6 +113,14 @@ PICTURE_CHECKS = (
         "verify: wrong; run: refused",
     ),
     Check(
+        "small faces",
+        "the size of each face in its picture, against the others",
+        "0.35 times the usual size, where nine of ten faces are within half and twice of it",
+        "labels of a small face beside the one that is meant look like a face; with boxes of the "
+        "labels themselves nothing else shows them, and in sets of whole scenes nothing does",
+        "verify: note",
+    ),
+    Check(
         "bits",
         "PNG of 16 bits a channel",
         f"{picture_checks.FEWEST_BITS} bits or more are used",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbox.errors import DataError
+from benchbox.geometry import longer_sides
 from benchbox.types import Finding, Index
 
 from . import picture_checks
@@ -19,6 +20,10 @@ from .formats import exif, images, paths
 
 if TYPE_CHECKING:
     from benchbox.types import Bytes, Floats, Strings
+
+_FEWEST_CROPS = 8  # pictures of which a usual size of the face is known
+_SMALL_SHARE = 0.35  # of that size
+_MOSTLY_ALIKE = 0.9  # share of the faces that must be within half and twice of it
 
 
 def check_count(what: str, found: int, expected: int, noun: str) -> Finding:
@@ -158,6 +163,7 @@ def check_pictures(
     misfits = []
     points_outside = 0
     whole: list[Path | None] = [None] * len(ids)
+    sides = np.full(len(ids), np.nan)
     for row, (name, path, points) in enumerate(zip(ids, pictures, values, strict=True)):
         if path is None:
             without_picture.append(_name_absent(name, wanted[row : row + 1]))
@@ -167,7 +173,7 @@ def check_pictures(
         except DataError as error:
             broken.append(str(error))
             continue
-        whole[row] = path
+        whole[row], sides[row] = path, max(size)
         off = count_outside(points, size)
         if 2 * off > len(points):
             misfits.append(_misfit_message(path, off, len(points), size))
@@ -191,7 +197,35 @@ def check_pictures(
     if points_outside:
         text = f"{points_outside} points lie outside their picture and are kept"
         findings.append(Finding("ok", text))
-    return findings
+    return findings + _note_small_faces(ids, values, sides)
+
+
+def _note_small_faces(ids: Sequence[str], values: Floats, sides: Floats) -> list[Finding]:
+    """Name faces far smaller in their picture than others are, where those are of about one size.
+
+    Labels of a small face beside the one that is meant look like a face; only its size may tell,
+    and only in sets of crops. `sides` (N,) are the longer sides of the pictures, NaN if unknown.
+    """
+    if not values.shape[1]:
+        return []
+    shares = longer_sides(values) / sides
+    rows = np.flatnonzero(np.isfinite(shares) & (shares > 0))
+    if len(rows) < _FEWEST_CROPS:
+        return []
+    middle = float(np.median(shares[rows]))
+    is_small = shares[rows] < _SMALL_SHARE * middle
+    small, others = rows[is_small], shares[rows[~is_small]]
+    alike = (others > middle / 2) & (others < middle * 2)
+    if not 0 < len(small) < (1 - _MOSTLY_ALIKE) * len(rows) + 1 or alike.mean() < _MOSTLY_ALIKE:
+        return []
+    names = ", ".join(ids[row] for row in small[:4])
+    return [
+        Finding(
+            "note",
+            f"{len(small)} faces are less than {_SMALL_SHARE:g} times as large in their picture as "
+            f"the others: is it the face that is meant? {names}{', …' if len(small) > 4 else ''}",
+        )
+    ]
 
 
 def size_fault(

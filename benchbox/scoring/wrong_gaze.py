@@ -25,7 +25,7 @@ from benchbox.metrics import gaze, gaze_convention_search
 if TYPE_CHECKING:
     from benchbox.types import Floats, Predictions, Protocol, Truth
 
-FAR_FROM_CONSTANT = 2.0  # times the error of one constant answer
+FAR_FROM_CONSTANT = 3.0  # times the error of one constant answer
 _MENDED = 0.7  # share of the error that a reading may leave
 _PLAIN = 0.4  # and where predictions are no worse than a constant
 _OTHER_SCALE = 4.0  # times the slope of a trained method, or a part of it

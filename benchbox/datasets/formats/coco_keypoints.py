@@ -150,7 +150,7 @@ def _read_annotations(
             raise DataError(f"{where}: its image {row.get('image_id')!r} is not in 'images'")
         box: tuple[float, ...] = ()
         if row.get("bbox"):
-            box = sized_box(row["bbox"], where)
+            box = sized_box(row["bbox"], f"{where}: {image}")
         faces.append(
             MarkedFace(
                 image=image,

@@ -54,7 +54,7 @@ def _read_box(box: Any, file: str, where: str) -> MarkedFace:
     left, top = number(box.get("left"), where), number(box.get("top"), where)
     width, height = number(box.get("width"), where), number(box.get("height"), where)
     if width <= 0 or height <= 0:
-        raise DataError(f"{where}: the box has no area")
+        raise DataError(f"{where}: the box {width:g} x {height:g} has no area")
     corners = (left, top, left + width, top + height)
     occluded = {"occluded": box.get("occluded") == "1"}
     return MarkedFace(file, marks, where, box=corners, attributes=occluded)

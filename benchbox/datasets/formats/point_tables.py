@@ -98,7 +98,8 @@ def _read_row(row: Mapping[str, str], pairs: Sequence[tuple[str, str]], where: s
     box: tuple[float, ...] = ()
     corners = [row.get(key, "") for key in _CORNERS]
     if all(corners):
-        box = corner_box([number(corner, where) for corner in corners], where)
+        name = row.get("image") or row.get("image_name")
+        box = corner_box([number(corner, where) for corner in corners], f"{where}: {name}")
     attributes = {}
     for key, value in row.items():
         if key.startswith("is_"):
@@ -125,7 +126,9 @@ def _scale_box(row: Mapping[str, str], where: str) -> tuple[float, ...]:
     if not row.get("box_size"):
         return ()
     half = number(row["box_size"], where) / 2
-    x, y = number(row.get("center_w"), where), number(row.get("center_h"), where)
+    if not row.get("center_w") or not row.get("center_h"):
+        raise DataError(f"{where}: box_size stands there without center_w and center_h")
+    x, y = number(row["center_w"], where), number(row["center_h"], where)
     if half <= 0:
         raise DataError(f"{where}: box_size is {row['box_size']}, must be positive")
     return x - half, y - half, x + half, y + half

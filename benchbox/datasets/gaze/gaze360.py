@@ -244,8 +244,12 @@ def _read_metadata(path: Path) -> _Metadata:
         if key in row_of:
             raise DataError(f"{path}: rows {row_of[key]} and {row} are one picture {key}")
         row_of[key] = row
-    if (tables["person_head_bbox"][:, 2:] <= 0).any():
-        raise DataError(f"{path}: person_head_bbox: a box has no area; x, y, w, h as shares")
+    flat = np.flatnonzero(~(tables["person_head_bbox"][:, 2:] > 0).all(axis=1))
+    if len(flat):
+        row = int(flat[0])
+        raise DataError(
+            f"{path}: person_head_bbox, row {row}: the box has no area; x, y, w, h as shares"
+        )
     return _Metadata(
         row_of,
         tables["gaze_dir"],
