@@ -10,10 +10,12 @@ when it is whole: a kill costs no decoded row, a second process waits for the fi
 the same bytes. Behind the pixels stands their checksum, which is looked at whenever a set is
 opened (0.4 s of a core per GB): a flipped bit costs the decoding, never a number. The folder may
 be deleted at any time. It is held below BENCHBOX_CACHE_GB (64) by deleting the sets that were not
-used for longest; processes that map a deleted set keep it until they end.
+used for longest; processes that map a deleted set keep it until they end. A set that was used
+within the last hour stays, so that sets that do not fit together do not make each other anew at
+every turn: the one that comes last is not kept. The folder may be shared by several users.
 
-A set that may not or cannot be kept is held in memory when it is small, and decoded on demand
-otherwise: `StreamedCrops`.
+A set that may not or cannot be kept is held in memory where all that are held so take less than a
+quarter of what this process may use, and decoded on demand otherwise: `StreamedCrops`.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ import hashlib
 import os
 import shutil
 import sys
+import time
+import weakref
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -34,9 +38,11 @@ from benchbox.cache_place import cache_root
 from benchbox.errors import BenchboxError, DataError
 from benchbox.file_lock import lock_file
 from benchbox.file_readers.numpy_files import map_npy
+from benchbox.process_rank import process_number
 from benchbox.progress import progress_bar
 
 from .crops import Crops, crop_maps, cut_crops, fill_crops
+from .memory_limit import memory_limit_bytes
 
 if TYPE_CHECKING:
     from benchbox.types import Bytes, Floats, Sample
@@ -45,8 +51,12 @@ CHUNK_ROWS = 64  # rows in memory at a time while a set is written
 _CHECKSUM_HEAD = "crc32 "
 _CHECKSUM_BYTES = len(_CHECKSUM_HEAD) + 8
 _LIMIT_GB = 64.0
-_USUAL_MEMORY = 8 << 30  # assumed where the system does not tell
+_MEMORY_PART = 4  # all sets together are held in memory up to a quarter of it
+_RECENT_S = 3600.0  # a set that was used so lately makes no room for another
 _FREE_SHARE, _FREE_BYTES = 0.1, 2e9  # of a disk stays free: the smaller of the two
+
+
+_held: list[weakref.ref[Bytes]] = []  # pictures of sets that are held in memory
 
 
 class StreamedCrops:
@@ -90,10 +100,23 @@ def cached_crops(samples: Sequence[Sample], size: int, expansion: float) -> Crop
             return Crops(_cached_images(place, samples, maps, size), maps)
         except OSError as fault:
             why = fault.strerror or str(fault)
-            print(f"note: decoded pictures are not kept in {place.parent}: {why}", file=sys.stderr)
-    if needed < _memory_bytes() // 4:
-        return cut_crops(samples, size, expansion)
+            if process_number() == 0:
+                print(
+                    f"note: decoded pictures are not kept in {place.parent}: {why}", file=sys.stderr
+                )
+    if _held_bytes() + needed < memory_limit_bytes() // _MEMORY_PART:
+        made = cut_crops(samples, size, expansion)
+        _held.append(weakref.ref(made.images))
+        return made
     return StreamedCrops(samples, size, expansion)
+
+
+def _held_bytes() -> int:
+    """Return what the sets take that are held in memory and still used."""
+    _held[:] = [reference for reference in _held if reference() is not None]
+    return sum(
+        images.nbytes for images in (reference() for reference in _held) if images is not None
+    )
 
 
 def cache_folder() -> Path:
@@ -211,7 +234,11 @@ def _write_crops(
 @contextmanager
 def _exclusive_lock(lock: Path) -> Iterator[None]:
     """Wait until no other process makes this set; a killed one holds nothing."""
-    with lock.open("w") as stream:
+    try:
+        stream = lock.open("w")
+    except PermissionError:  # another user's, who shares the folder: read, it locks as well
+        stream = lock.open()
+    with stream:
         # without locks on this disk two processes may make the same set; the last one counts
         with suppress(OSError):
             lock_file(stream, wait=True)
@@ -223,29 +250,31 @@ def _make_room(place: Path, needed: int) -> None:
 
     Raises OSError when the disk has no room for it.
     """
-    others = [path for path in place.parent.glob("*.[np]*") if path.stem != place.stem]
-    sets = sorted(others, key=lambda path: path.stat().st_mtime)
-    sizes = [path.stat().st_size for path in sets]
-    spare = _spare_bytes(place.parent)
-    over = max(sum(sizes) + needed - cache_limit_bytes(), needed - spare)
-    if over > sum(sizes):
+    sets = []
+    for path in place.parent.glob("*.[np]*"):
+        with suppress(FileNotFoundError):  # another process has just deleted it
+            if path.stem != place.stem:
+                facts = path.stat()
+                sets.append((facts.st_mtime, facts.st_size, path))
+    spare, held = _spare_bytes(place.parent), sum(size for _, size, _ in sets)
+    over = max(held + needed - cache_limit_bytes(), needed - spare)
+    idle = [entry for entry in sorted(sets) if entry[0] < time.time() - _RECENT_S]
+    if over > sum(size for _, size, _ in idle):
         raise OSError(
-            f"{needed / 1e6:,.1f} MB are needed, "
-            f"and the disk has {max(spare, 0) / 1e6:,.1f} MB to spare"
+            f"{needed / 1e6:,.1f} MB are needed; the disk has {max(spare, 0) / 1e6:,.1f} MB to "
+            f"spare, and sets of the last hour take {(held - sum(e[1] for e in idle)) / 1e6:,.1f} "
+            f"of {cache_limit_bytes() / 1e6:,.1f} MB"
         )
-    for path, size in zip(sets, sizes, strict=True):
+    for _, size, path in idle:
         if over <= 0:
             break
-        path.unlink(missing_ok=True)
-        over -= size
+        with suppress(PermissionError):  # of another user, in a folder where each has his own
+            path.unlink(missing_ok=True)
+            over -= size
+    if over > 0:
+        raise OSError("what would have to make room is another user's")
 
 
 def _spare_bytes(folder: Path) -> int:
     disk = shutil.disk_usage(folder)
     return int(disk.free - min(_FREE_SHARE * disk.total, _FREE_BYTES))
-
-
-def _memory_bytes() -> int:
-    if not hasattr(os, "sysconf"):  # Windows
-        return _USUAL_MEMORY
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

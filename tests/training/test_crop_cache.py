@@ -6,6 +6,7 @@ What cannot be kept is streamed.
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -183,6 +184,68 @@ def test_two_processes_make_one_set(cache):
     assert [line for line in lines if line != "decoded"] == [str(40 * 16 * 16 * 3 * 9)] * 2
 
 
+def make_older(cache, name: str, seconds: float) -> None:
+    path = cache / f"{cache_key(Decoder().samples(10, name), SIZE, 1.5)}.npy"
+    os.utime(path, (path.stat().st_atime - seconds, path.stat().st_mtime - seconds))
+
+
+def test_three_sets_that_do_not_fit_do_not_make_each_other_anew_for_ever(
+    cache, monkeypatch, capsys
+):
+    """The trap: with the oldest one deleted each time, no turn finds what it needs."""
+    monkeypatch.setenv("BENCHBOX_CACHE_GB", str(25 * SIZE * SIZE * 3 / 1e9))
+    decoders = {name: Decoder() for name in "abc"}
+    for _ in range(3):
+        for name, decoder in decoders.items():
+            assert len(cached_crops(decoder.samples(10, name), SIZE, 1.5)) == 10
+    assert [decoder.count for decoder in decoders.values()] == [10, 10, 30]
+    assert "sets of the last hour take 0.0 of 0.0 MB" in capsys.readouterr().err
+    make_older(cache, "b", 4000)  # as when the other two are done with
+    cached_crops(decoders["c"].samples(10, "c"), SIZE, 1.5)
+    cached_crops(decoders["c"].samples(10, "c"), SIZE, 1.5)
+    assert decoders["c"].count == 40
+
+
+def test_memory_is_bounded_for_all_sets_together(cache, monkeypatch):
+    """The trap: each of ten sets is a quarter of the memory."""
+    monkeypatch.setenv("BENCHBOX_CACHE_GB", "1e-9")
+    monkeypatch.setattr(module, "memory_limit_bytes", lambda: 4 * 25 * SIZE * SIZE * 3)
+    held = [cached_crops(Decoder().samples(10, name), SIZE, 1.5) for name in "abc"]
+    assert [isinstance(one, StreamedCrops) for one in held] == [False, False, True]
+    del held[0]
+    assert not isinstance(cached_crops(Decoder().samples(10, "d"), SIZE, 1.5), StreamedCrops)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs two users")
+def test_two_users_share_a_cache(monkeypatch):
+    """What one made the other maps; what is locked by one's file the other may still make."""
+    with tempfile.TemporaryDirectory() as folder:  # those of pytest are closed to others
+        monkeypatch.setenv("BENCHBOX_CACHE", folder)
+        monkeypatch.setattr(module, "_spare_bytes", lambda folder: 10**9)
+        share_cache(Path(folder) / "crops-v1")
+
+
+def share_cache(cache: Path) -> None:
+    first = cached_crops(Decoder().samples(10, "a"), SIZE, 1.5)
+    for folder in (cache, cache.parent):
+        folder.chmod(0o777)
+    lock = cache / f"{cache_key(Decoder().samples(10, 'b'), SIZE, 1.5)}.lock"
+    lock.write_text("")
+    lock.chmod(0o644)
+    os.seteuid(65534)
+    try:
+        other = Decoder()
+        np.testing.assert_array_equal(
+            cached_crops(other.samples(10, "a"), SIZE, 1.5).images, first.images
+        )
+        assert other.count == 0
+        cached_crops(other.samples(10, "b"), SIZE, 1.5)
+        cached_crops(other.samples(10, "b"), SIZE, 1.5)
+        assert other.count == 10
+    finally:
+        os.seteuid(0)
+
+
 def test_the_folder_stays_below_its_limit(cache, monkeypatch):
     """The set that was not used for longest goes.
 
@@ -194,9 +257,8 @@ def test_the_folder_stays_below_its_limit(cache, monkeypatch):
         cached_crops(Decoder().samples(10, "old"), SIZE, 1.5),
         cached_crops(Decoder().samples(10, "kept"), SIZE, 1.5),
     )
-    for age, samples in ((200, Decoder().samples(10, "old")), (100, Decoder().samples(10, "kept"))):
-        path = cache / f"{cache_key(samples, SIZE, 1.5)}.npy"
-        os.utime(path, (path.stat().st_atime - age, path.stat().st_mtime - age))
+    for age, name in ((8000, "old"), (7000, "kept")):
+        make_older(cache, name, age)
     cached_crops(Decoder().samples(10, "new"), SIZE, 1.5)
     names = {path.stem for path in cache.glob("*.npy")}
     assert names == {
@@ -208,6 +270,7 @@ def test_the_folder_stays_below_its_limit(cache, monkeypatch):
 def test_a_full_disk_costs_the_sets_not_used_for_longest_then_the_cache(cache, monkeypatch, capsys):
     row_bytes = SIZE * SIZE * 3
     cached_crops(Decoder().samples(10, "old"), SIZE, 1.5)
+    make_older(cache, "old", 8000)
     monkeypatch.setattr(module, "_spare_bytes", lambda folder: 2 * row_bytes)
     cached_crops(Decoder().samples(10, "new"), SIZE, 1.5)  # fits once the old set is gone
     assert [path.stem for path in cache.glob("*.npy")] == [
@@ -219,7 +282,7 @@ def test_a_full_disk_costs_the_sets_not_used_for_longest_then_the_cache(cache, m
     assert [path.stem for path in cache.glob("*.npy")] == [
         cache_key(Decoder().samples(10, "new"), SIZE, 1.5)
     ]
-    assert "0.1 MB are needed, and the disk has 0.0 MB to spare" in capsys.readouterr().err
+    assert "0.1 MB are needed; the disk has 0.0 MB to spare" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -242,7 +305,7 @@ def test_a_tenth_of_a_small_disk_and_two_gigabytes_of_a_large_one_stay_free(
 def test_what_is_too_large_is_streamed_with_the_same_pixels(cache, monkeypatch):
     samples = Decoder().samples(30)
     monkeypatch.setenv("BENCHBOX_CACHE_GB", "1e-9")
-    monkeypatch.setattr(module, "_memory_bytes", lambda: 1000)
+    monkeypatch.setattr(module, "memory_limit_bytes", lambda: 1000)
     found = cached_crops(samples, SIZE, 1.5)
     assert isinstance(found, StreamedCrops)
     assert not cache.exists()
