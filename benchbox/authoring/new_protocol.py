@@ -116,7 +116,14 @@ def new_protocol(name: str, wishes: Wishes, folder: Path) -> NewProtocol:
     chosen = (
         f"assumed: normaliser {protocol.normalisers[0]}, box {protocol.box} (the card's to change)"
     )
-    said = [*facts.said(), chosen, *found, *index.notes, *_side_evidence(facts, index)]
+    said = [
+        *facts.said(),
+        chosen,
+        *_training_said(protocol),
+        *found,
+        *index.notes,
+        *_side_evidence(facts, index),
+    ]
     return NewProtocol(card, root, protocol, tuple(said))
 
 
@@ -140,7 +147,15 @@ def _new_gaze_protocol(name: str, wishes: Wishes, kind: str, card: Path) -> NewP
         f"assumed: box {protocol.box} (the card's to change)",
         f"next: benchbox data verify {card} --data {root} (order, axes, what constants leave)",
     ]
+    chosen[-1:-1] = _training_said(protocol)
     return NewProtocol(card, root, protocol, (*draft.said, *chosen, *said, *index.notes))
+
+
+def _training_said(protocol: Protocol) -> list[str]:
+    """Say that a card has nothing to train on, and how it gets it."""
+    if protocol.train_parts:
+        return []
+    return ["assumed: all are for the test; --train FILE names others to train on"]
 
 
 def _write_card(card: Path, text: str) -> Protocol:
@@ -220,6 +235,8 @@ class _Facts:
         if names:
             candidates = layouts_of_names(names)
             self._layout_says = "by the names of the points"
+            if all(name.isdecimal() for name in names):
+                self._layout_says = f"by the {len(names)} numbers of the points; --layout says else"
         else:
             candidates = layouts_with(count)
             self._layout_says = f"the only one known of {count} points"

@@ -233,6 +233,26 @@ def _check_disjoint(protocol: Protocol, index: Index, train: np.ndarray, test: n
     if len(both):
         first = str(index.ids[both[0]])
         raise DataError(f"{protocol.name}: {first!r} would be trained and tested on; mend the card")
+    _check_no_face_twice(protocol, index, train, test)
+
+
+def _check_no_face_twice(
+    protocol: Protocol, index: Index, train: np.ndarray, test: np.ndarray
+) -> None:
+    """Refuse one annotated face of own files that is in training and test under two ids.
+
+    Another face of the same photograph is none: its points lie elsewhere.
+    """
+    if protocol.source is None or protocol.task != "landmarks" or index.images is None:
+        return
+    trained = {(str(index.images[row]), index.values[row].tobytes()): row for row in train}
+    for row in test:
+        same = trained.get((str(index.images[row]), index.values[row].tobytes()))
+        if same is not None:
+            raise DataError(
+                f"{protocol.name}: {str(index.ids[same])!r} and {str(index.ids[row])!r} are one "
+                "face with the same points, and would be trained and tested on; mend the files"
+            )
 
 
 def _shared_clusters(index: Index, train: np.ndarray, test: np.ndarray) -> list[str]:

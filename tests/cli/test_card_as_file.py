@@ -95,3 +95,12 @@ def test_the_next_command_takes_the_file_or_what_it_left(folder, line, said):
     done = call(*line.split())
     assert done.exit_code == 0, done.output
     assert said in done.output.replace(str(folder), "")
+
+
+def test_one_file_to_train_and_to_test_on_is_refused(folder):
+    """Trap: ids begin with the part, so no id is in both; the score would be of faces seen."""
+    seen = CARD.replace('"mine"', '"seen"').replace('train = "train.csv"', 'train = "test.csv"')
+    (folder / "seen.toml").write_text(seen.replace("expected = 8", "expected = 6"))
+    done = call("run", "--method", "mean-shape", "--protocol", "seen.toml", "--data", ".")
+    assert done.exit_code == 2
+    assert "are one face with the same points" in done.output
