@@ -38,7 +38,8 @@ def format_eval_results(results: Sequence[Result], dataset: str, source: str = "
     for result in results:
         protocol = _load_protocol(result)
         group, metric, score = _ranking_score(result, protocol)
-        notes = f"{headline.format_score(score, metric)} on {group}; {_seed_words(result)}"
+        words = f"{headline.format_score(score, metric)} on {group}"
+        notes = f"benchbox: {words}; {_seed_words(result)}"
         lines += [
             "- dataset:",
             f"    id: {_quote(dataset)}",
@@ -48,7 +49,7 @@ def format_eval_results(results: Sequence[Result], dataset: str, source: str = "
         ]
         if source:
             lines += ["  source:", f"    url: {_quote(source)}", '    name: "benchbox"']
-        lines += ['  evaluation_framework: "benchbox"', f"  notes: {_quote(notes)}"]
+        lines.append(f"  notes: {_quote(notes)}")
     return "\n".join(lines) + "\n"
 
 
