@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MOST_PLACEHOLDER_OFF = 0.75  # sizes by which a real point at the border may miss its place
 FEWEST_REPEATED = 6  # points in one place that are no rounding
-LARGEST_SHARE = 1.5  # of a coordinate that is a share of the picture, with some room
+LARGEST_SHARE = shape_fit.NEAR_BORDER  # of a coordinate that is a share of the picture
 _MOST_FITTED = 100  # faces over which a median of points is taken
 _MOST_ROLLS = 2000  # over which one of rolls is taken
 

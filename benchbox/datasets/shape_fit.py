@@ -67,6 +67,8 @@ _FEWEST_POINTS = 4  # three points always fit a face fairly well
 _YAWS_DEG = (-75, -50, -25, 0, 25, 50, 75)
 _PITCHES_DEG = (-30, 0, 30)
 _ONE_PLACE = 1e-10  # of the power: a shape of less is a single place
+NEAR_BORDER = 1.5  # coordinates beyond it are no placeholders and no shares of the picture
+_TOGETHER = 64  # shapes whose least coordinate is looked at as one
 _CHUNK = 512  # faces at a time: they stay in the cache
 _MOST_LOOKED_AT = 400  # shapes that make a mean
 
@@ -135,7 +137,9 @@ class ShapeScreen:
 
     residual: Floats  # (N,) as that of `ShapeFit`; up to the clear limit that of the frontal pose
     roll_deg: Floats  # (N,)
-    least: Floats  # (N,) smallest coordinate of each shape; NaN where one is no number
+    # (N,) smallest coordinate of each shape, or one below it that is above `NEAR_BORDER`; NaN where
+    # a coordinate is no number
+    least: Floats
 
 
 def screen_shapes(points: Floats, layout: str) -> ShapeScreen:
@@ -160,7 +164,7 @@ def screen_shapes(points: Floats, layout: str) -> ShapeScreen:
         chunk = flat[rows]
         np.matmul(chunk, weights, out=sums[rows])
         np.einsum("nk,nk->n", chunk, chunk, out=power[rows])
-        np.min(chunk, axis=1, out=least[rows])
+        _least_coordinates(chunk, least[rows])
     with np.errstate(invalid="ignore", divide="ignore"):
         of_centre = (sums[:, 0] ** 2 + sums[:, 1] ** 2) / points.shape[1]
         power = np.where(power > of_centre * (1 + _ONE_PLACE), power - of_centre, np.nan)
@@ -181,6 +185,20 @@ def screen_shapes(points: Floats, layout: str) -> ShapeScreen:
         fit = fit_mean_face(points[partial], layout)
         residual[partial], roll_deg[partial] = fit.residual, fit.roll_deg
     return ShapeScreen(residual, roll_deg, least)
+
+
+def _least_coordinates(flat: Floats, least: Floats) -> None:
+    """Fill in the least number (N,) of each row (N, 2K), or a lower one above `NEAR_BORDER`.
+
+    The least number of many rows at once costs a fifth of that of each row.
+    """
+    for start in range(0, len(flat), _TOGETHER):
+        group = slice(start, start + _TOGETHER)
+        lowest = flat[group].min()
+        if lowest > NEAR_BORDER:  # False for NaN
+            least[group] = lowest
+        else:
+            np.min(flat[group], axis=1, out=least[group])
 
 
 @cache

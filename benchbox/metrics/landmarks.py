@@ -158,24 +158,33 @@ def mean_errors_by_subset(
     return results
 
 
-def sum_squares(truth: Floats, predictions: Floats) -> Floats:
+def sum_squares(
+    truth: Floats,
+    predictions: Floats,
+    spans: Sequence[tuple[int, int]] = (),
+) -> tuple[Floats, Floats]:
     """Return each face's sum of squared distances (N,) px² of points (N, K, 2), the cheapest error.
 
-    Divided by K it is the square of `rms_errors`. NaN where a coordinate is.
+    Divided by K it is the square of `rms_errors`. NaN where a coordinate is. And how far, at most,
+    the true points of some pairs `spans` are apart along x or y, (N,) px; 0 without pairs.
 
-    >>> sum_squares(np.zeros((1, 2, 2)), np.array([[[3.0, 4.0], [0.0, 1.0]]]))
+    >>> sum_squares(np.zeros((1, 2, 2)), np.array([[[3.0, 4.0], [0.0, 1.0]]]))[0]
     array([26.])
     """
     _require_points(truth, predictions)
     width = truth.shape[1] * 2
-    result = np.empty(len(truth))
+    result, apart_px = np.empty(len(truth)), np.zeros(len(truth))
     memory = np.empty((min(CHUNK_FACES, len(truth)), width))
+    first = [2 * one + axis for one, _ in spans for axis in (0, 1)]
+    second = [2 * other + axis for _, other in spans for axis in (0, 1)]
     for start in range(0, len(truth), CHUNK_FACES):
         rows = slice(start, start + CHUNK_FACES)
         flat, given = truth[rows].reshape(-1, width), predictions[rows].reshape(-1, width)
         apart = np.subtract(flat, given, out=memory[: len(flat)], dtype=np.float64)
         np.einsum("nk,nk->n", apart, apart, out=result[rows])
-    return result
+        if spans:  # while the chunk is in the cache
+            np.abs(flat[:, first] - flat[:, second]).max(axis=1, out=apart_px[rows])
+    return result, apart_px
 
 
 def rms_errors(

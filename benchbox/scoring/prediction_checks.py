@@ -78,12 +78,8 @@ def find_near_faces(truth: Truth, predictions: Predictions) -> Bools:
     points = truth.values.shape[1]
     if predictions.values.ndim == 3 and points in _KNOWN_COUNTS:
         # two points are no further apart than the face is long
-        across = np.zeros(len(near))
-        for point in ((points - 1) // 4, points // 3, points // 2):
-            for axis in (0, 1):
-                step = np.abs(truth.values[:, point, axis] - truth.values[:, 0, axis])
-                np.maximum(across, step, out=across)
-        squares = landmarks.sum_squares(truth.values, predictions.values)
+        spans = [(0, point) for point in ((points - 1) // 4, points // 3, points // 2)]
+        squares, across = landmarks.sum_squares(truth.values, predictions.values, spans)
         near = (squares <= (_NEAR * across) ** 2 * points) & (across > _SMALLEST_FACE_PX)
         near &= ~predictions.failed
     _NEAR_OF[predictions] = (weakref.ref(truth), near)

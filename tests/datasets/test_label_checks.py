@@ -486,6 +486,22 @@ def test_a_hundred_thousand_faces_are_cleared_by_the_cheap_look():
     assert time.process_time() - start < 1.0  # 0.4 s per 10,000 faces before
 
 
+def test_the_least_coordinate_of_many_shapes_at_once_hides_none_at_the_border():
+    """The trap: a face at the border in the middle of others that are far from it."""
+    values = np.concatenate([faces(200) + 500, faces(1), faces(199, seed=1) + 500])
+    values[200, 5] = [0, 0]
+    assert set(said(values)) == {"placeholder"}
+    screen = shape_fit.screen_shapes(values, "ibug68")
+    lowest = values.min(axis=(1, 2))
+    assert screen.least[200] == 0
+    near = lowest <= shape_fit.NEAR_BORDER
+    np.testing.assert_array_equal(screen.least <= shape_fit.NEAR_BORDER, near)
+    assert (screen.least <= lowest).all()
+    values[70, 3, 0] = np.nan
+    least = shape_fit.screen_shapes(values, "ibug68").least
+    assert np.flatnonzero(np.isnan(least)).tolist() == [70]
+
+
 def test_every_fault_is_a_row_of_the_table_of_checks():
     names = {check.name for check in label_checks.CHECKS}
     values = faces()
