@@ -401,6 +401,8 @@ def _suggest_protocol(protocol: Protocol) -> prediction_files.Suggest:
     """
 
     def advice(ids: frozenset[str]) -> str:
+        if protocol.source is not None:
+            return ""  # ids of own files look like those of any set
         fitting = []
         # advice only; `benchbox list protocols` reports a broken card
         for other in protocols.scan_cards()[0]:

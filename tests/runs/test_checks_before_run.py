@@ -90,7 +90,7 @@ def test_what_is_accepted_stands_in_the_record_and_in_the_name_of_the_data(world
     assert note.startswith(f'accepted, "turned labels": {FAULT}')
     assert "mine/test.csv:3" in note
     assert str(world) not in note  # no folder of this machine
-    assert re.search(r'--accept "turned labels"', record["command"])
+    assert re.search(r"--accept ['\"]turned labels['\"]", record["command"])
     scored = call(*SCORE, "--accept", "turned labels", "--json")
     assert scored.exit_code == 0, scored.output
     document = json.loads(scored.stdout)

@@ -304,3 +304,11 @@ def test_droppings_beside_openface_s_tables_are_passed_over(card, tmp_path):
         (folder / f"{name}.csv").write_text(f"{header}\n{', '.join(cells)}\n")
     (folder / "._a.csv").write_bytes(b"\0\5\x16\7")
     assert score(card, folder).failed == 2
+
+
+def test_no_other_protocol_is_advised_for_ids_of_own_files(card, tmp_path):
+    """The trap: `test/00002` looks like an id of AFLW's cards, and one row was missing."""
+    values = np.stack([points for _, points in TRUTH.values()])[:2]
+    np.savez(tmp_path / "p.npz", ids=np.array([*TRUTH][:2]), values=values)
+    with pytest.raises(ResultError, match=r"b_2.* missing of the 3 of own: give each its row"):
+        score(card, tmp_path / "p.npz")
