@@ -19,6 +19,7 @@ import benchbox
 from benchbox import report
 from benchbox.papers import reference_rows
 from benchbox.protocols import protocol_card
+from benchbox.report.pages import run_page
 from benchbox.report.site_build import cache, output, site, templates
 from benchbox.report.tables import leaderboard
 from benchbox.types import Protocol
@@ -276,6 +277,23 @@ def test_rows_that_a_page_has_no_room_for_are_counted(tmp_path, monkeypatch):
         file.content() for name, file in planned.items() if name.startswith("method/")
     )
     assert methods.count(b"run/300w-challenging/") == 40
+
+
+def test_runs_of_a_large_board_say_their_rank_though_made_apart_from_it(
+    tmp_path, small, monkeypatch
+):
+    """The trap: a rank for boards of 120 runs at most; beyond the board's room there is none."""
+    monkeypatch.setattr(run_page, "_FEW_RUNS", 5)
+    monkeypatch.setattr(leaderboard, "_MOST_ROWS", 8)
+    fabricate(tmp_path / "results", 20, small[:1], seeds=1)
+    planned = site.plan_files(site.gather_sources(tmp_path / "results"))
+    pages = {name: file for name, file in planned.items() if name.startswith("run/")}
+    assert {file.group for file in pages.values()} == {"runs 300w-challenging 0"}
+    texts = [file.content().decode() for file in pages.values()]
+    ranks = [re.search(r"rank (\d+) of the best 8<|weaker than all rows", text) for text in texts]
+    assert all(ranks)
+    assert sum(found[1] is None for found in ranks) == 12
+    assert sorted(int(found[1]) for found in ranks if found[1])[0] == 1
 
 
 def test_a_chart_shows_variants_before_seeds(tmp_path):

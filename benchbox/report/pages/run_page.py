@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 Fact = tuple[str, str]
 
-_RUNS_PER_GROUP = 100
-_MOST_RANKED = 120  # runs of a protocol whose pages say their rank
+_FEW_RUNS = 120  # of a protocol: their pages are made beside its board, which is ranked once
+_RUNS_PER_GROUP = 250  # of a larger one: each process that makes some ranks the board once more
 _YES_OR_NO = {True: "yes", False: "no"}
 
 
@@ -115,27 +115,32 @@ class PlannedRun:
 
 
 def _rank_words(result: Result, protocol: Protocol, shared: SharedData) -> str:
-    """Say which rank a run's row has under the first convention, "" where it has none."""
-    conventions = shared.conventions_of(protocol)
-    if not conventions:
-        return ""
-    table = shared.ranked_table(protocol, conventions[0])
-    ranked = [row for row in table.rows if row.rank]
-    for row in ranked:
-        if f"{result.page}.html" in row.pages:
-            return f"rank {row.rank} of {len(ranked)}"
+    """Say which rank a run's row has under the first convention, "" where it has none.
+
+    A board of hundreds of rows ranks those that it has room for.
+    """
+    page, ranks = f"{result.page}.html", shared.ranks_of(protocol)
+    rank = ranks.by_page.get(page)
+    if rank and ranks.hidden:
+        return f"rank {rank} of the best {ranks.ranked}"
+    if rank:
+        return f"rank {rank} of {ranks.ranked}"
+    if ranks.hidden and page not in ranks.shown:
+        return "weaker than all rows that its board has room for"
     return ""
 
 
 def plan_pages(shared: SharedData) -> list[PlannedRun]:
     """Plan a page for every run; runs come by protocol and make groups of so many."""
     planned = []
-    for place, result in enumerate(shared.sources.results):
+    places: dict[str, int] = {}
+    for result in shared.sources.results:
         name = result.run.protocol
-        group, ranked = f"runs {place // _RUNS_PER_GROUP}", False
-        # a rank is read off the board, which is then made beside these pages and nowhere else
-        if name in shared.protocols and len(shared.by_protocol[name]) <= _MOST_RANKED:
-            group, ranked = board_group(shared.protocols[name]), True
+        place = places[name] = places.get(name, -1) + 1
+        ranked = name in shared.protocols
+        group = f"runs {name} {place // _RUNS_PER_GROUP}"
+        if ranked and len(shared.by_protocol[name]) <= _FEW_RUNS:
+            group = board_group(shared.protocols[name])
         planned.append(PlannedRun(result.page + ".html", group, result, ranked=ranked))
     return planned
 

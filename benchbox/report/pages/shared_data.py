@@ -17,7 +17,7 @@ from benchbox.papers.reference_rows import References
 from benchbox.report.charts import error_vs_msd, error_vs_perturbation
 from benchbox.report.inputs import results
 from benchbox.report.inputs.results import Problem, Result
-from benchbox.report.tables import leaderboard, per_item, ranked_rows
+from benchbox.report.tables import leaderboard, per_item, ranked_rows, rows
 from benchbox.report.tables.costs import Profiles
 from benchbox.report.tables.per_item import ItemErrors
 from benchbox.report.tables.ranked_rows import RankedBoard
@@ -47,6 +47,16 @@ class Sources:
     systems: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class BoardRanks:
+    """Which rank the runs of a board have, by their pages."""
+
+    by_page: Mapping[str, int]
+    shown: frozenset[str]  # pages of the runs that the board has room for
+    ranked: int  # rows that have a rank
+    hidden: int  # weaker rows that the board has no room for
+
+
 class SharedData:
     """Sources by name; every digest is taken and every leaderboard laid out at most once."""
 
@@ -61,6 +71,7 @@ class SharedData:
         self._conventions: dict[str, list[str]] = {}
         self._boards: dict[str, Board] = {}
         self._rankings: dict[tuple[str, str], RankedBoard] = {}
+        self._ranks: dict[str, BoardRanks] = {}
         self._rival_runs: dict[str, list[Result]] = {}
         self._rivals: tuple[str, Rivals | None] = "", None
         self._run_digests: dict[Result, str] = {}
@@ -121,6 +132,25 @@ class SharedData:
         if table is None:
             raise ValueError(f"{protocol.name} has nothing under {convention}")
         return table
+
+    def ranks_of(self, protocol: Protocol) -> BoardRanks:
+        """Return the ranks of a board's runs under its first convention, to be looked up.
+
+        The pages of thousands of runs ask.
+        """
+        if protocol.name not in self._ranks:
+            ranks = BoardRanks({}, frozenset(), 0, 0)
+            for convention in self.conventions_of(protocol)[:1]:
+                table = self.ranked_table(protocol, convention)
+                ranked = [row for row in table.rows if row.rank]
+                ranks = BoardRanks(
+                    {page: row.rank or 0 for row in ranked for page in row.pages},
+                    frozenset(page for row in rows.all_rows(table) for page in row.pages),
+                    len(ranked),
+                    table.hidden,
+                )
+            self._ranks[protocol.name] = ranks
+        return self._ranks[protocol.name]
 
     def item_errors(
         self, protocol: Protocol, convention: str
