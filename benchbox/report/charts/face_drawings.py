@@ -6,6 +6,7 @@ and no data set's reader is in its reach. Items of every other set are landmarks
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ import numpy as np
 from benchbox.errors import DataError
 from benchbox.layouts import LAYOUTS
 from benchbox.report.inputs import synthetic_items
+
+from . import face_outlines
 
 if TYPE_CHECKING:
     from benchbox.types import Floats
@@ -115,15 +118,42 @@ def square_around(points: Floats) -> Square:
     return float(x), float(y), side
 
 
-def dot_path(points: Floats, square: Square) -> str:
-    """Write points (K, 2) as a path of dots in the drawing of a square.
+def shape_path(points: Floats, square: Square, layout: str) -> str:
+    """Write points (K, 2) as lines along the parts of a face, in the drawing of a square.
 
-    One far outside is left out.
+    A point of no line, as every one of a layout without lines, is a dot. One far outside is left
+    out.
     """
     x, y, side = square
     placed = (points - [x, y]) * (SIDE / side)
     inside = ((placed > -SIDE) & (placed < 2 * SIDE)).all(axis=1)
-    return "M%.0f %.0fh0" * int(inside.sum()) % tuple(placed[inside].ravel().tolist())
+    places = np.where(inside[:, None], placed, 0).round().astype(int).tolist()
+    left = set(np.flatnonzero(inside).tolist())
+    pieces = []
+    for line in face_outlines.outline_of(layout):
+        drawn = [places[point] for point in line.points if inside[point]]
+        left.difference_update(line.points)
+        if drawn:
+            pieces.append(_line_path(drawn, closed=line.closed))
+    pieces += ["M{} {}h0".format(*places[point]) for point in sorted(left)]
+    return "".join(pieces)
+
+
+def _line_path(places: Sequence[Sequence[int]], *, closed: bool) -> str:
+    """Write a line by its steps, in few characters: a site has thousands.
+
+    >>> _line_path([(10, 10), (14, 8), (20, 8)], closed=True)
+    'M10 10l4-2 6 0z'
+    """
+    start = "M{} {}".format(*places[0])
+    steps = []
+    for before, place in itertools.pairwise(places):
+        steps += [place[0] - before[0], place[1] - before[1]]
+    if not steps:
+        return f"{start}h0"
+    # a sign parts two numbers as a blank does
+    line = " ".join(map(str, steps)).replace(" -", "-")
+    return f"{start}l{line}{'z' if closed else ''}"
 
 
 def picture_box(square: Square, side_px: int = PICTURE_PX) -> tuple[float, float, float, float]:

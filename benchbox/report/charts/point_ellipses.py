@@ -20,8 +20,8 @@ import numpy as np
 
 from benchbox.layouts import LAYOUTS
 
-from . import chart_values
-from .chart_values import EllipseLayer, FaceChart, FaceLine, NumberTable
+from . import chart_values, face_outlines
+from .chart_values import EllipseLayer, FaceChart, NumberTable
 
 if TYPE_CHECKING:
     from benchbox.types import Floats, Layout
@@ -32,22 +32,6 @@ _FILE = Path(__file__).with_name("mean_faces.csv")
 # each other.
 _LARGE = 20 / 300
 _SIZES = {1.0: "One", 0.5: "Half a", 0.25: "A quarter of a"}  # standard deviations that are drawn
-# Lines that make a face of the points, by layout; those without one are dots alone.
-_CLOSED: Mapping[str, tuple[range, ...]] = {
-    "ibug68": (range(36, 42), range(42, 48), range(48, 60), range(60, 68)),
-    "wflw98": (
-        range(33, 42),
-        range(42, 51),
-        range(60, 68),
-        range(68, 76),
-        range(76, 88),
-        range(88, 96),
-    ),
-}
-_OPEN: Mapping[str, tuple[range, ...]] = {
-    "ibug68": (range(17), range(17, 22), range(22, 27), range(27, 31), range(31, 36)),
-    "wflw98": (range(33), range(51, 55), range(55, 60)),
-}
 _WORDS = {
     "left_brow": "left brow",
     "right_brow": "right brow",
@@ -86,7 +70,7 @@ def ellipse_chart(
         summary=f"Error of each of {scheme.count} points for {what}: {labels}.",
         points=mean_faces()[layout],
         names=_part_names(scheme),
-        outline=_outline(layout),
+        outline=face_outlines.outline_of(layout),
         layers=tuple(
             _ellipse_layer(layer, deviations, style, shown=style <= at_first)
             for style, layer in enumerate(layers, start=1)
@@ -141,12 +125,6 @@ def _ellipse_layer(
         values=tuple(f"{100 * error:.1f}" for error in layer.error.tolist()),
         shown=shown,
     )
-
-
-def _outline(layout: str) -> tuple[FaceLine, ...]:
-    lines = [FaceLine(tuple(part), closed=False) for part in _OPEN.get(layout, ())]
-    lines += [FaceLine(tuple(part), closed=True) for part in _CLOSED.get(layout, ())]
-    return tuple(lines)
 
 
 def _part_names(scheme: Layout) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from benchbox.metrics import metric_names
 from benchbox.metrics.metric_names import Metric
 from benchbox.report.charts.face_drawings import ItemDrawing
 from benchbox.report.inputs.results import Problem, Result
+from benchbox.report.tables.per_item import RunErrors
 from benchbox.report.tables.rows import board_path
 from benchbox.types import Protocol
 
@@ -69,6 +70,21 @@ def atlas_path(protocol: str) -> str:
 def has_atlas(runs: Iterable[Result]) -> bool:
     """Tell whether a protocol has an atlas: one run with its predictions is enough."""
     return any(result.keeps_predictions for result in runs)
+
+
+def each_method_first(columns: Sequence[RunErrors]) -> list[RunErrors]:
+    """Put the best run of every method before further variants, which stand behind in their order.
+
+    The trap: one method's variants, which hardly differ, are all that a page has room for.
+    """
+    seen: set[str] = set()
+    first: list[RunErrors] = []
+    further: list[RunErrors] = []
+    for column in columns:
+        method = column.result.run.method
+        (further if method in seen else first).append(column)
+        seen.add(method)
+    return [*first, *further]
 
 
 def assemble_page(

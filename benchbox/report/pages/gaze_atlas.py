@@ -97,12 +97,13 @@ def _read_gazes(
     problems: list[Problem],
 ) -> list[_MethodGaze]:
     """Read the predictions of the best runs; one that cannot be read is added to `problems`."""
+    columns = atlas_page.each_method_first(samples.columns)
     labels = leaderboard_charts.run_labels(
-        [(bool(column.row.not_comparable), column.result) for column in samples.columns], methods
+        [(bool(column.row.not_comparable), column.result) for column in columns], methods
     )
     metric = _ERROR_METRICS[protocol.task]
     predicted: list[_MethodGaze] = []
-    for column, label in zip(samples.columns, labels, strict=True):
+    for column, label in zip(columns, labels, strict=True):
         if len(predicted) == atlas_page.MAX_METHODS:
             break
         try:

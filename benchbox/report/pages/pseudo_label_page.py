@@ -311,12 +311,12 @@ def _draw_face(labels: PseudoLabels, step: int, place: int, protocol: Protocol) 
     truth = _known_truth(labels, step, place)
     if truth is not None:
         frame = face_drawings.square_around(truth)
-        truth_path = face_drawings.dot_path(truth, frame)
+        truth_path = face_drawings.shape_path(truth, frame, protocol.layout)
         item = synthetic_items.find_item(protocol.train_dataset or protocol.dataset, name)
         # of another version of the rendered set: its picture is not this one
         if item and _is_same_face(item, truth):
             picture = item.file
-    path = face_drawings.dot_path(points, frame)
+    path = face_drawings.shape_path(points, frame, protocol.layout)
     return ItemDrawing(
         id=name,
         groups=(),

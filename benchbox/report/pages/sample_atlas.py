@@ -14,7 +14,7 @@ from benchbox.layouts import require_layout
 from benchbox.metrics import landmarks, metric_names, number_format
 from benchbox.metrics.metric_names import Metric
 from benchbox.report.charts import face_drawings, leaderboard_charts
-from benchbox.report.charts.face_drawings import ItemDrawing, PredictionPath
+from benchbox.report.charts.face_drawings import ItemDrawing, PredictionPath, Square
 from benchbox.report.inputs import results, synthetic_items
 from benchbox.report.inputs.results import Problem
 from benchbox.report.inputs.synthetic_items import SyntheticItem
@@ -69,11 +69,12 @@ def _read_points(
     problems: list[Problem],
 ) -> list[_MethodPoints]:
     """Read the points of the best runs; one that cannot be read is added to `problems`."""
+    columns = atlas_page.each_method_first(samples.columns)
     labels = leaderboard_charts.run_labels(
-        [(bool(column.row.not_comparable), column.result) for column in samples.columns], methods
+        [(bool(column.row.not_comparable), column.result) for column in columns], methods
     )
     predicted: list[_MethodPoints] = []
-    for column, label in zip(samples.columns, labels, strict=True):
+    for column, label in zip(columns, labels, strict=True):
         if len(predicted) == atlas_page.MAX_METHODS:
             break
         try:
@@ -119,7 +120,7 @@ def _draw_face(
     if item:
         picture = item.file
     if truth is not None:
-        pose_points, truth_path = truth, face_drawings.dot_path(truth, frame)
+        pose_points, truth_path = truth, face_drawings.shape_path(truth, frame, protocol.layout)
     unit = samples.metric.unit
     return ItemDrawing(
         id=str(samples.ids[row]),
@@ -127,20 +128,22 @@ def _draw_face(
         pose=face_drawings.face_pose(pose_points, protocol.layout),
         picture=picture,
         box=face_drawings.picture_box(frame),
-        predictions=tuple(_draw_prediction(method, row, frame, unit) for method in predicted),
+        predictions=tuple(
+            _draw_prediction(method, row, frame, protocol.layout, unit) for method in predicted
+        ),
         truth=truth_path,
     )
 
 
 def _draw_prediction(
-    method: _MethodPoints, row: int, frame: tuple[float, float, float], unit: str
+    method: _MethodPoints, row: int, frame: Square, layout: str, unit: str
 ) -> PredictionPath:
     error = float(method.errors[row])
     words, path = "no prediction", ""
     if math.isfinite(error):
         words = number_format.format_number(error, unit)
     if not np.isnan(method.points[row]).any():
-        path = face_drawings.dot_path(method.points[row], frame)
+        path = face_drawings.shape_path(method.points[row], frame, layout)
     return PredictionPath(method.style, method.label, words, path)
 
 

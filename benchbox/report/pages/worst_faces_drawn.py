@@ -66,20 +66,22 @@ def draw_worst_faces(
     drawn = []
     for title, runs, rows in sections:
         if rows:
-            drawn.append(
-                (title, tuple(_draw_face(str(ids[row]), runs, row, metric) for row in rows))
-            )
+            layout = protocol.layout
+            faces = [_draw_face(str(ids[row]), runs, row, layout, metric) for row in rows]
+            drawn.append((title, tuple(faces)))
     return tuple(drawn)
 
 
-def _draw_face(name: str, runs: Sequence[RunPoints], row: int, metric: Metric) -> ItemDrawing:
+def _draw_face(
+    name: str, runs: Sequence[RunPoints], row: int, layout: str, metric: Metric
+) -> ItemDrawing:
     """Draw the predictions of some runs for one face, framed by those of the first."""
     frame = face_drawings.square_around(runs[0].points[row])
     predictions = []
     for run in runs:
         path = ""
         if not np.isnan(run.points[row]).any():
-            path = face_drawings.dot_path(run.points[row], frame)
+            path = face_drawings.shape_path(run.points[row], frame, layout)
         error = _print_error(run.errors[row], metric)
         predictions.append(PredictionPath(run.style, run.label, error, path))
     return ItemDrawing(name, (), "", "", face_drawings.picture_box(frame), tuple(predictions))

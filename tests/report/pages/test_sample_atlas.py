@@ -13,7 +13,7 @@ from benchbox import datasets
 from benchbox.errors import DataError
 from benchbox.metrics import metric_names
 from benchbox.papers.reference_rows import References
-from benchbox.report.charts import face_drawings
+from benchbox.report.charts import face_drawings, face_outlines
 from benchbox.report.inputs import results as stored
 from benchbox.report.inputs import synthetic_items
 from benchbox.report.pages import sample_atlas
@@ -81,10 +81,36 @@ def test_points_lie_where_the_run_put_them():
     corners = np.array([[10.0, 20.0], [110.0, 120.0]])
     where = face_drawings.square_around(corners)
     assert where == pytest.approx((-6.0, 4.0, 132.0))
-    assert face_drawings.dot_path(corners, where) == "M24 24h0M176 176h0"
+    assert face_drawings.shape_path(corners, where, "five") == "M24 24h0M176 176h0"
     assert face_drawings.picture_box(where) == pytest.approx(
         ((-0.5 + 6) * 200 / 132, (-0.5 - 4) * 200 / 132, 387.88, 387.88), abs=0.01
     )
+
+
+def test_a_face_is_drawn_as_lines_along_its_parts():
+    """The trap: a line from the chin to a brow, or one through a point that lies far outside."""
+    points = np.stack([np.arange(68.0), np.zeros(68)], axis=1)
+    path = face_drawings.shape_path(points, (0.0, 0.0, 200.0), "ibug68")
+    starts = [int(piece.split()[0]) for piece in path.split("M")[1:]]
+    assert starts == [0, 17, 22, 27, 31, 36, 42, 48, 60]
+    assert path.count("z") == 4, "eyes and lips are closed"
+    steps = "".join(piece.partition("l")[2] for piece in path.split("M"))
+    assert steps.count("1 0") == 68 - 9, "every other point is a step away from the one before"
+    points[0] = (1e5, 0)
+    assert face_drawings.shape_path(points, (0.0, 0.0, 200.0), "ibug68").startswith("M1 0l1 0")
+    points[17:22] = 1e5
+    assert "M17" not in face_drawings.shape_path(points, (0.0, 0.0, 200.0), "ibug68")
+
+
+@pytest.mark.parametrize(("layout", "count", "alone"), [("ibug66", 66, 0), ("ibug51", 51, 0)])
+def test_parts_of_the_68_points_have_their_lines(layout, count, alone):
+    on_lines = [point for line in face_outlines.outline_of(layout) for point in line.points]
+    assert sorted(on_lines) == list(range(count - alone))
+
+
+def test_pupils_stay_dots():
+    points = np.stack([np.arange(98.0), np.zeros(98)], axis=1)
+    assert face_drawings.shape_path(points, (0.0, 0.0, 200.0), "wflw98").endswith("M96 0h0M97 0h0")
 
 
 def test_a_turned_face_is_told_from_its_nose():
