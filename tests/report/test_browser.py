@@ -232,6 +232,29 @@ def test_folded_columns_are_asked_for(open_page):
     assert len(seen(driver, "table.board thead th.number")) == 9 + 3, "three measures, three costs"
 
 
+def test_a_column_that_says_nothing_of_the_shown_rows_takes_no_room(open_page):
+    """The trap: six empty columns beside three rows, which push paper and code out of sight."""
+    driver = open_page(BOARD)
+    find = driver.find_element(By.NAME, "find")
+    find.send_keys("Alpha")
+    heads = [head.text.split()[0] for head in seen(driver, "table.board thead th.number")]
+    cells = seen(driver, "table.board tbody td.value")
+    assert len(heads) == len(cells)
+    assert all(cell.text for cell in cells)
+    find.clear()
+    find.send_keys("demo-a")
+    assert len(seen(driver, "table.board thead th.number")) == 3
+
+
+def test_the_front_page_is_read_on_a_telephone_without_a_sideways_step(open_page):
+    driver = open_page("index.html", 360)
+    for row in driver.find_elements(By.CSS_SELECTOR, "table.overview tbody tr"):
+        for cell in row.find_elements(By.CSS_SELECTOR, "td[data-head]"):
+            if cell.is_displayed():
+                assert cell.rect["x"] + cell.rect["width"] <= 360
+    assert driver.find_elements(By.CSS_SELECTOR, "td[data-head='Best measured here']")
+
+
 def test_two_seeds_are_one_row_with_their_spread_and_a_link_to_each(open_page):
     driver = open_page(BOARD)
     row = next(row for row in seen(driver, "tbody tr[data-kind]") if "2 seeds" in row.text)
@@ -428,6 +451,26 @@ def test_an_atlas_is_filtered_by_group_and_method(open_page):
     assert dots == len(left)
     driver.find_element(By.CSS_SELECTOR, "input[name=method][value='1']").click()
     assert not seen(driver, ".face dl .m1")
+
+
+def test_a_face_is_larger_after_a_click_and_its_methods_are_named(open_page):
+    """Contours, the truth of a rendered face from the start, and a way back by key."""
+    driver = open_page("atlas/demo-full.html")
+    assert (
+        driver.find_element(By.CSS_SELECTOR, ".face .m1.shape").get_attribute("d").count("z") == 4
+    )
+    before = seen(driver, ".face .drawing")[0].rect["width"]
+    button = seen(driver, ".face button.enlarge")[0]
+    name = seen(driver, ".face code")[0].text
+    assert button.get_attribute("aria-label") == f"Enlarge {name}"
+    button.send_keys(Keys.ENTER)
+    view = driver.find_element(By.CSS_SELECTOR, "dialog.large[open]")
+    assert view.get_attribute("aria-label") == name
+    assert view.find_element(By.CSS_SELECTOR, ".drawing").rect["width"] > 2 * before
+    assert "demo-a" in view.find_element(By.CSS_SELECTOR, "dl").text
+    ActionChains(driver).send_keys(Keys.ESCAPE).perform()
+    assert not seen(driver, "dialog.large")
+    assert driver.switch_to.active_element == button
 
 
 def test_an_atlas_of_gaze_is_filtered_and_stripped_of_truth_and_pictures(open_page):

@@ -2,12 +2,15 @@
 
 import re
 from dataclasses import replace
+from email.message import Message
 
 import pytest
 
+from benchbox.errors import ResultError
 from benchbox.metrics import number_format
 from benchbox.papers.reference_rows import References
 from benchbox.report.inputs import results as stored
+from benchbox.report.pages import index_page
 from benchbox.report.pages.shared_data import Sources
 from benchbox.report.site_build import site
 
@@ -68,6 +71,29 @@ def test_a_baseline_leads_no_board(make, demo, demo_card, tmp_path):
     index = site.render_files(sources)["index.html"].decode()
     assert " ".join(text_of(index, "demo-full").split()).endswith("– – – 1 1 measured")
     assert '<span class="tag">baseline</span>' in index
+
+
+def test_a_number_that_does_not_compare_says_so_beside_it(demo, demo_references):
+    row = replace(demo_references.rows[0], protocols=("demo-full",), box="")
+    sources = Sources((demo,), (), replace(demo_references, rows=(row,)), (), ())
+    words = text_of(site.render_files(sources)["index.html"].decode(), "demo-full")
+    assert "not comparable: face box not stated" in words
+
+
+def test_the_repository_is_linked_where_it_is_known_and_never_invented(demo, monkeypatch):
+    sources = Sources((demo,), (), References({}, ()), (), ())
+    monkeypatch.setattr(index_page.metadata, "metadata", lambda name: Message())
+
+    def index():
+        return site.render_files(sources)["index.html"].decode()
+
+    monkeypatch.delenv("BENCHBOX_REPOSITORY", raising=False)
+    assert "Source code" not in index()
+    monkeypatch.setenv("BENCHBOX_REPOSITORY", "https://example.org/benchbox")
+    assert '<a href="https://example.org/benchbox" rel="noreferrer">Source code</a>' in index()
+    monkeypatch.setenv("BENCHBOX_REPOSITORY", "javascript:alert(1)")
+    with pytest.raises(ResultError, match="BENCHBOX_REPOSITORY='javascript"):
+        index()
 
 
 @pytest.mark.parametrize(

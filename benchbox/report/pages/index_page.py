@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 
+from benchbox.errors import ResultError
 from benchbox.metrics import metric_names, number_format
 from benchbox.report.charts import error_over_years, leaderboard_charts
 from benchbox.report.charts.chart_values import Chart
@@ -32,6 +35,7 @@ _ASKED_FOR = (
 _PICTURE_OF = "synth-300w-full"  # its pictures are our own and may be shown
 _FEWEST_CURVES = 2
 _DISTRIBUTION = "benchbox-faces"
+REPOSITORY_VARIABLE = "BENCHBOX_REPOSITORY"
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,7 @@ class PlannedIndex:
             sources.protocols,
             shared.common_digest,
             sources.verdicts(),
+            find_repository(),
             *shared.run_digests(sources.results),
         )
 
@@ -149,7 +154,18 @@ class PlannedIndex:
 
 
 def find_repository() -> str:
-    """Return where the sources of benchbox are had, "" where its distribution does not say."""
+    """Return where the sources are had: as the setting says, else as the distribution does.
+
+    "" where neither says. Raises ResultError for a setting that is no https address.
+    """
+    given = os.environ.get(REPOSITORY_VARIABLE, "")
+    if given:
+        if not re.fullmatch(r"https://[^\s\"'<>]+", given):
+            raise ResultError(
+                f"{REPOSITORY_VARIABLE}={given!r}: must be the address of the repository, as"
+                " https://example.org/benchbox"
+            )
+        return given
     try:
         links = metadata.metadata(_DISTRIBUTION).get_all("Project-URL") or []
     except metadata.PackageNotFoundError:

@@ -27,6 +27,16 @@ Fact = tuple[str, str]
 
 
 @dataclass(frozen=True)
+class BestRow:
+    """One of the rows that a visitor looks for first."""
+
+    words: str
+    row: Row | None
+    absent: str  # said where there is none
+    beyond: Row | None = None  # a better one that was made under further other conditions
+
+
+@dataclass(frozen=True)
 class BoardPage:
     """The leaderboard of one protocol under one convention."""
 
@@ -38,7 +48,7 @@ class BoardPage:
     exports: tuple[tuple[str, str], ...]  # format, file
     switches: tuple[Switch, ...]
     chips: tuple[Chip, ...]
-    bests: tuple[tuple[str, Row | None], ...]  # words, row
+    bests: tuple[BestRow, ...]
     detectable: tuple[tuple[str, str], ...]  # group, smallest detectable difference
     flags: tuple[tuple[str, tuple[str, ...]], ...]  # a flag, the names of its rows
     charts: tuple[AnyChart, ...]
@@ -168,12 +178,19 @@ def _named_flags(table: Table) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple((flag, tuple(named)) for flag, named in names.items())
 
 
-def _best_rows(table: Table) -> tuple[tuple[str, Row | None], ...]:
+def _best_rows(table: Table) -> tuple[BestRow, ...]:
     """Return what a visitor looks for first: the best printed, comparable and measured rows."""
+    printed, beyond = rows.best_printed(table), rows.best_printed_anyhow(table)
+    if beyond is printed:
+        beyond = None
     return (
-        ("Best in print, any box", rows.best_printed(table)),
-        ("Best comparable", rows.best_comparable(table)),
-        ("Best measured here", rows.best_measured(table)),
+        BestRow("Best in print, any box", printed, "no paper’s number is known", beyond),
+        BestRow(
+            "Best comparable",
+            rows.best_comparable(table),
+            "no row under the card’s own conditions yet",
+        ),
+        BestRow("Best measured here", rows.best_measured(table), "nothing measured here yet"),
     )
 
 

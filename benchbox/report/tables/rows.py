@@ -325,6 +325,12 @@ def best_printed(table: Table) -> Row | None:
     return _best_row(table, on_any_box) or _best_row(table, printed)
 
 
+def best_printed_anyhow(table: Table) -> Row | None:
+    """Return the best row that papers print under whatever conditions, ablations aside."""
+    printed = [row for row in all_rows(table) if row.kind == "paper" and not row.ablation]
+    return _best_row(table, printed)
+
+
 def best_comparable(table: Table) -> Row | None:
     """Return the best row, printed or measured, that may stand beside the others."""
     rows = [row for row in table.rows if not row.baseline]
