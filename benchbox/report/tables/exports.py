@@ -41,12 +41,21 @@ _TEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciic
 _TEX |= {letter: "\\" + letter for letter in "&%$#_{}"}
 _FEW_COLUMNS = 4  # beside which an interval has room
 _WIDE_NAME, _NARROW_NAME = 0.44, 0.22  # of the text's width
+_NOT_IN_OT1 = "ÐÞðþĄąĐđĘęĦħĮįĸĿŀŉŊŋŦŧŲųſ"
 _TYPESET_MARKS = "–—‘’“”…§¶"
 _GREEK = (
     *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"),
-    *("lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega"),
+    *("lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi"),
+    *("chi", "psi", "omega"),
+)
+# capitals that LaTeX has; the others look as letters of ours
+_GREEK_CAPITALS = (
+    *("gamma", "delta", "theta", "lambda", "xi", "pi", "sigma", "phi", "psi", "omega"),
 )
 _JOURNALS = ("TPAMI", "IJCV", "TIP", "TNNLS", "IVC", "SPL", "TMM", "PRL", "IEEE TPAMI", "CVIU")
+_TEX |= dict(zip("ÐðĐđĦħĸŊŋŦŧ", "DdDdHhkNnTt", strict=True))
+_TEX |= dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABEZHIKMNOPTYXo", strict=True))
+_TEX |= {"Þ": "Th", "þ": "th", "ŉ": "'n", "Ŀ": "L", "ŀ": "l", "ς": r"$\varsigma$"}
 _TEX |= {
     "†": r"$\dagger$",
     "°": r"$^\circ$",
@@ -396,20 +405,21 @@ def _tex_letter(letter: str) -> str:
         return _TEX[letter]
     if letter.isascii() or letter in _TYPESET_MARKS or _is_latin(letter):
         return letter if letter.isprintable() else ""
-    plain = unicodedata.normalize("NFKD", letter)
-    name = unicodedata.name(plain[0], "")
-    if name.startswith("GREEK "):
-        greek = name.rpartition(" ")[2].lower()
-        if greek in _GREEK:
-            return rf"$\{greek.capitalize() if 'CAPITAL' in name else greek}$"
-    if plain.isascii():
-        return "".join(_tex_letter(part) for part in plain)
+    # an accent that the standard encoding lacks, as a hook below, is left out
+    parts = unicodedata.normalize("NFKD", letter)
+    plain = "".join(part for part in parts if not unicodedata.combining(part))
+    if plain and plain != letter:
+        return "".join(map(_tex_letter, plain))
+    script, _, name = unicodedata.name(letter, "").partition(" ")
+    greek = name.rpartition(" ")[2].lower().replace("lamda", "lambda")
+    if script == "GREEK" and greek in (_GREEK_CAPITALS if "CAPITAL" in name else _GREEK):
+        return rf"$\{greek.capitalize() if 'CAPITAL' in name else greek}$"
     return rf"\texttt{{U+{ord(letter):04X}}}"
 
 
 def _is_latin(letter: str) -> bool:
-    """Tell whether LaTeX's standard encoding has a letter: Latin-1 and Latin Extended-A."""
-    return 0xC0 <= ord(letter) <= 0x17F and letter not in "×÷ĸŉſ"
+    """Tell whether LaTeX's standard encoding has a letter of Latin-1 or Latin Extended-A."""
+    return 0xC0 <= ord(letter) <= 0x17F and letter not in "×÷" + _NOT_IN_OT1
 
 
 # --- BibTeX ---------------------------------------------------------------------------------------

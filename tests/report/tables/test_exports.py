@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import re
+import shutil
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -144,10 +146,29 @@ def test_latex_breaks_over_pages_and_cites_what_the_bibliography_holds(tmp_path)
         ("Ωμέγα", r"$\Omega$$\mu$$\epsilon$$\gamma$$\alpha$"),
         ("Dollár, Żak", "Dollár, Żak"),
         ("中\x00 ﬁ", r"\texttt{U+4E2D} fi"),
+        ("Ąęł Đŋ Þ ŉ", "Aeł Dn Th 'n"),
+        ("ΑΒΓ Λλ ο υς", r"AB$\Gamma$ $\Lambda$$\lambda$ o $\upsilon$$\varsigma$"),
     ],
 )
 def test_latex_escapes(text, wanted):
     assert exports._escape_tex(text) == wanted
+
+
+def test_latex_compiles_whatever_letters_a_title_has(tmp_path):
+    """The trap: Ð, ę, Α and λ stopped the page with an undefined command."""
+    latex = shutil.which("pdflatex")
+    if latex is None:
+        pytest.skip("no pdflatex (Debian: texlive-latex-recommended)")
+    spans = [(0x20, 0x250), (0x370, 0x400), (0x2010, 0x2070), (0x2190, 0x2200), (0x4E2D, 0x4E30)]
+    letters = "".join(chr(code) for start, end in spans for code in range(start, end))
+    body = "\n\n".join(exports._escape_tex(f"x {letter} x") for letter in letters)
+    page = tmp_path / "page.tex"
+    head = r"\documentclass{article}\usepackage{booktabs,longtable}\begin{document}"
+    page.write_text(head + body + r"\end{document}", encoding="utf-8")
+    words = [latex, "-interaction=nonstopmode", "-halt-on-error", page.name]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, check=False, timeout=120)
+    text = done.stdout.decode(errors="replace")
+    assert done.returncode == 0, re.findall(r"^!.*", text, re.MULTILINE)
 
 
 def test_bibtex_holds_papers_and_methods(demo_card):
