@@ -618,8 +618,12 @@ def read_scores(run: Run) -> ScoreFile:
 
     Raises ResultError when `scores.json` is missing, damaged or of an unknown schema.
     """
-    path = run.folder / _SCORES
-    return run_record.parse_scores(_read_versioned(path), str(path))
+    return parse_score_document(run, read_sealed_scores(run))
+
+
+def parse_score_document(run: Run, document: dict[str, Any]) -> ScoreFile:
+    """Return the scores of a document that was read; raises ResultError when it is damaged."""
+    return run_record.parse_scores(document, str(run.folder / _SCORES))
 
 
 def read_score_document(run: Run) -> dict[str, Any]:

@@ -68,7 +68,7 @@ class Result:
         """Tell whether its predictions are here; where their terms forbid it, scores are all."""
         return run_folders.predictions_file(self.run.folder).is_file()
 
-    @property
+    @cached_property
     def page(self) -> str:
         """Return the path of the run's page inside the site."""
         run = self.run
