@@ -21,7 +21,7 @@ _MOST_TICKS = 12
 _KINDS = (
     ("measured", "measured here"),
     ("comparable", "printed, comparable"),
-    ("box", "printed, on another or unknown box"),
+    ("box", "printed, on any box"),
     ("other", "printed under other conditions"),
 )
 

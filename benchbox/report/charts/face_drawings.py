@@ -20,7 +20,7 @@ from benchbox.report.inputs import synthetic_items
 from . import face_outlines
 
 if TYPE_CHECKING:
-    from benchbox.types import Floats
+    from benchbox.types import Bools, Floats
 
 SIDE = 200  # of a drawing, in its own units
 QUALITY = 82
@@ -126,7 +126,7 @@ def shape_path(points: Floats, square: Square, layout: str) -> str:
     """
     x, y, side = square
     placed = (points - [x, y]) * (SIDE / side)
-    inside = ((placed > -SIDE) & (placed < 2 * SIDE)).all(axis=1)
+    inside: Bools = np.asarray(((placed > -SIDE) & (placed < 2 * SIDE)).all(axis=1))
     places = np.where(inside[:, None], placed, 0).round().astype(int).tolist()
     left = set(np.flatnonzero(inside).tolist())
     pieces = []
