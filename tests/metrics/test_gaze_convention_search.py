@@ -44,6 +44,20 @@ def test_every_slip_of_direction_is_named(name):
     assert found.best.means in found.warning
 
 
+def test_one_order_of_the_axes_alone_is_a_vector_that_points_the_other_way():
+    vectors = geometry.angles_to_vectors(labels(5))
+    readings = list(gaze_convention_search._axes(vectors))
+    assert len(readings) == len({name for name, _, _ in readings}) == 47
+    backwards = [name for name, means, _ in readings if "points the other way" in means]
+    assert backwards == ["axes (-x, -y, -z)"]
+    other = [name for name, means, _ in readings if "other names or signs" in means]
+    assert len(other) == 46
+    for name, _, read in readings:
+        for place, axis in enumerate(name.removeprefix("axes (").removesuffix(")").split(", ")):
+            sign = -1 if axis.startswith("-") else 1
+            np.testing.assert_array_equal(read[:, place], sign * vectors[:, "xyz".index(axis[-1])])
+
+
 def test_nothing_is_warned_of_where_nothing_is_wrong():
     wanted = labels()
     found = gaze_convention_search.search_direction_convention(wanted, learnt(wanted))

@@ -1,5 +1,6 @@
 """explain end to end: bare numbers, the six published files, reference rows, and the command."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -7,11 +8,20 @@ import pytest
 from click.testing import CliRunner
 
 from benchbox.analysis import explain
-from benchbox.analysis.explain import convention_grid, nearest_rows, text_and_json
+from benchbox.analysis.explain import (
+    convention_grid,
+    explain_number,
+    nearest_rows,
+    pixel_offset,
+    text_and_json,
+)
 from benchbox.cli import main
 from benchbox.errors import ResultError
+from benchbox.layouts import IBUG68
+from benchbox.metrics import landmarks
 from benchbox.papers.reference_rows import Paper, ReferenceRow, References
 from benchbox.protocols import protocol_card as protocols
+from benchbox.scoring import score
 from benchbox.types import Score
 
 
@@ -146,6 +156,52 @@ def test_one_convention_must_fit_all_groups_at_once():
     )
     alone = looked_up(rows[:1], variants=lambda metric, group: table[group])[0].why
     assert not [sentence for sentence in alone if "it is equal" in sentence]
+
+
+def test_the_nearest_convention_has_the_smallest_miss_in_proportion():
+    """Trap: 8.02 is twice 4.01, and as far from it as anything may be."""
+    pupil = convention_grid.Choice("normaliser", "inter_pupil", "")
+    other = convention_grid.Choice("points", "mouth", "")
+    table = {
+        "full": [convention_grid.Variant((other,), 8.02), convention_grid.Variant((pupil,), 4.5)],
+        "common": [convention_grid.Variant((other,), 3.1), convention_grid.Variant((pupil,), 3.3)],
+    }
+    rows = [row("full", "4.01"), row("common", "3.00")]
+    why = looked_up(rows, variants=lambda metric, group: table[group])[0].why
+    assert "nearest is normaliser inter_pupil: 4.50 / 3.30" in why[-2]
+
+
+@pytest.mark.parametrize("name", ["inter_ocular", "inter_pupil"])
+def test_the_best_offset_is_that_under_the_normaliser_of_the_metric(case, name):
+    """Trap: fitted under the card's first normaliser, it is not the best one under another.
+
+    Faces whose outer corners lie far apart count little by their corners, and more by their pupils;
+    they are those that were moved most.
+    """
+    values = case.truth.values.copy()
+    wide = np.arange(len(values)) % 2 == 0
+    values[wide, 36, 0] -= 100
+    values[wide, 45, 0] += 100
+    truth = dataclasses.replace(case.truth, values=values)
+    moved = case.noisy() - case.truth.values + values
+    moved[wide] += [4.0, 0.0]
+    answers = case.answer(moved)
+    scores = score.score_predictions(case.protocol, truth, answers).groups
+    metric = f"nme_{name}"
+    explanation = explain_number._explain_landmarks(
+        explain_number._Case(
+            case.protocol, case.index, truth, answers, scores, metric, "full", None, "mine", ()
+        ),
+        slipped=False,
+    )
+    offset = explanation.offset
+    assert offset.before == pytest.approx(scores["full"][metric].value, rel=1e-9)
+    (best,) = [one for one in explanation.nearest if one.name == nearest_rows.BEST_OFFSET]
+    assert best.value == pytest.approx(offset.after, rel=1e-9)
+    own = landmarks.normaliser_lengths(name, values, IBUG68, truth.boxes, truth.ids, None)
+    for step in ((0.05, 0), (-0.05, 0), (0, 0.05), (0, -0.05)):
+        shift = np.add((offset.dx, offset.dy), step)
+        assert pixel_offset.nme_percent(values, moved + shift, own) > offset.after
 
 
 # --- the published predictions for 300-W ----------------------------------------------------------
