@@ -71,10 +71,12 @@ def report_command(
     require_right_level(results)
     if suffix in ("pdf", "png"):
         folder = out or Path("figures")
-        for file in report.save_figures(results, protocol, suffix, folder, convention, methods):
+        asked = (results, protocol, suffix, folder, convention, methods)
+        for file in report.save_figures(*asked, print_note):
             click.echo(file)
     elif suffix:
-        print_document(report.export_table(results, protocol, suffix, convention, methods))
+        asked_table = (results, protocol, suffix, convention, methods)
+        print_document(report.export_table(*asked_table, print_note))
     elif check:
         _check_site(results, out or Path("site"), methods)
     else:

@@ -11,6 +11,15 @@ from .printing import print_note
 from .shared_options import FOLDER, ORIGINS, data_option, data_root, results_option
 
 
+def _name_unreadable(results: Path) -> None:
+    """Name the runs that a command leaves as they are, because nobody can tell what they are."""
+    from benchbox.runs import run_folders
+
+    for run in run_folders.list_runs(results):
+        if isinstance(run, run_folders.UnreadableRun):
+            print_note(f"note: left as it is, as it cannot be read: {run.reason}")
+
+
 @main.group(name="results")
 def results_group() -> None:
     """Rename, move, delete or score stored results again; their records stay true."""
@@ -29,6 +38,7 @@ def rename_command(what: str, old: str, new: str, results: Path) -> None:
     from benchbox.runs import result_changes
 
     require_results(results)
+    _name_unreadable(results)
     if what == "method":
         renamed = result_changes.rename_method(results, old, new)
     else:
@@ -50,6 +60,7 @@ def move_command(places: tuple[str, ...], other: Path, results: Path) -> None:
     from benchbox.runs import result_changes
 
     require_results(results)
+    _name_unreadable(results)
     for folder in result_changes.move_runs(results, places, other):
         click.echo(folder)
 
@@ -62,6 +73,7 @@ def prune_command(results: Path, yes: bool) -> None:
     from benchbox.runs import result_changes
 
     require_results(results)
+    _name_unreadable(results)
     stale = result_changes.find_stale_runs(results)
     for found in stale:
         if yes:

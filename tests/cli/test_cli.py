@@ -512,6 +512,7 @@ def test_one_bad_file_of_somebody_else_is_named_and_stops_nobody(world, tmp_path
         ["list", "protocols"],
         ["check", "--results", world.results],
         ["report", "--results", world.results, "--out", tmp_path / "site"],
+        ["report", "--results", world.results, "--format", "csv", "--protocol", "tiny"],
         run_words(world, "mean-shape"),
     ):
         done = call(*words)

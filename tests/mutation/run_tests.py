@@ -26,6 +26,8 @@ THROUGH_OTHERS = {
     "scoring/wrong_gaze": ["runs/test_score_file.py", "analysis/explain"],
     "analysis/check_papers": ["analysis/test_compare.py"],
     "analysis/compare": ["analysis/test_check_papers.py"],
+    "analysis/tolerances": ["analysis/test_regression_gate.py"],
+    "analysis/verdicts": ["analysis/test_regression_gate.py", "analysis/test_check_papers.py"],
     "methods/glsr/frames": ["methods/test_glsr.py", "methods/test_glsr_variants.py"],
     "methods/glsr/losses": ["methods/test_glsr.py", "methods/test_glsr_variants.py"],
     "methods/glsr/training_samples": ["methods/test_glsr.py", "methods/test_glsr_variants.py"],

@@ -55,6 +55,24 @@ def test_a_renamed_method_keeps_its_number_and_says_what_it_was(world, run):
         result_changes.rename_method(world.results, "centre", "middle")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["rename", "method", "centre", "middle"], ["move", "tiny/centre", "--to", "{}"], ["prune"]],
+)
+def test_a_run_that_cannot_be_read_is_named_and_left_where_it_is(
+    world, request_centre, run, words, tmp_path
+):
+    """Trap: the seeds that could be read got the new name, the other one kept the old one."""
+    broken = execute.run_method(replace(request_centre, seed=1)).run.folder
+    (broken / "run.json").write_text("<<<<<<< HEAD\n")
+    words = [word.format(tmp_path / "elsewhere") for word in words]
+    done = CliRunner().invoke(main, ["results", *words, "--results", str(world.results)])
+    assert done.exit_code == 0, done.output
+    assert f"note: left as it is, as it cannot be read: {broken}/run.json:1" in done.stderr
+    assert (broken / "run.json").is_file()
+    assert run.folder.is_dir() == (words[0] == "prune")
+
+
 def test_a_protocol_is_renamed_only_to_a_card_that_decides_alike(world, run):
     """Trap: a renamed card left its results behind; a changed one would have taken them along."""
     with pytest.raises(ProtocolError, match="no protocol is called 'small'"):

@@ -140,13 +140,14 @@ def export_table(
     suffix: str,
     convention: str = "",
     methods: Sequence[Path] = (),
+    say: Say = say_nothing,
 ) -> str:
     """Return one table of a protocol, ranked, as csv, md, tex or json, or its references as bib.
 
-    Raises ProtocolError for an unknown protocol, ResultError where nothing is known under it or the
-    convention.
+    `say` is told what was left out. Raises ProtocolError for an unknown protocol, ResultError where
+    nothing is known under it or the convention.
     """
-    sources, protocol = _gather_with_protocol(results_folder, name, methods)
+    sources, protocol = _gather_with_protocol(results_folder, name, methods, say)
     chosen, _ = _choose_convention(sources, protocol, convention)
     shared = SharedData(sources)
     if suffix == "bib":
@@ -161,6 +162,7 @@ def save_figures(
     out: Path,
     convention: str = "",
     methods: Sequence[Path] = (),
+    say: Say = say_nothing,
 ) -> list[Path]:
     """Write every chart of a leaderboard as pdf or png below `out`, for papers; return the files.
 
@@ -169,7 +171,7 @@ def save_figures(
     """
     from benchbox.report.charts import pdf
 
-    sources, protocol = _gather_with_protocol(results_folder, name, methods)
+    sources, protocol = _gather_with_protocol(results_folder, name, methods, say)
     name = protocol.name
     chosen, is_first = _choose_convention(sources, protocol, convention)
     path = rows.board_path(name, chosen)
@@ -189,7 +191,7 @@ def save_figures(
 
 
 def _gather_with_protocol(
-    results_folder: Path, asked: str, methods: Sequence[Path]
+    results_folder: Path, asked: str, methods: Sequence[Path], say: Say
 ) -> tuple[Sources, Protocol]:
     """Read everything, and the card of a protocol that is named or given as a file.
 
@@ -197,6 +199,7 @@ def _gather_with_protocol(
     """
     protocol = protocol_card.load_protocol(kept_cards.locate_card(results_folder, asked))
     sources = gather_sources(results_folder, methods)
+    _say_problems(sources, say)
     others = [card for card in sources.protocols if card.name != protocol.name]
     protocols = sorted([*others, protocol], key=lambda card: card.name)
     return replace(sources, protocols=tuple(protocols)), protocol
