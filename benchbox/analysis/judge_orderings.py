@@ -13,6 +13,9 @@ both have; what trainings vary by counts, pooled with the protocol's other varia
   the margin), and is **too close to tell** else.
 * Where a pair that decides rests on a single training of a side, the verdict says so: **holds
   (these faces, one training)**. The pooled variance, where there is one, counts there, too.
+* Where the claim names a row without training that its variants must beat (`beats`: the head's
+  direction), and the first of them is not surely better (p < 5 %), the verdict is **not better than
+  a baseline**, whatever the order; where that row was not run, **not measured**.
 
 Between equal methods a claim comes out as holding in at most 5 of 100 cases
 (`tests/analysis/test_false_positives.py`).
@@ -21,7 +24,7 @@ Between equal methods a claim comes out as holding in at most 5 of 100 cases
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -34,7 +37,14 @@ from benchbox.types import Run
 from . import compare
 from .compare import Comparison, Difference
 from .seed_pool import SeedPool, SeedVariance
-from .verdicts import NOT_COMPARABLE, NOT_MEASURED, ONE_TRAINING, TOO_CLOSE, Verdict
+from .verdicts import (
+    NOT_ABOVE_BASELINE,
+    NOT_COMPARABLE,
+    NOT_MEASURED,
+    ONE_TRAINING,
+    TOO_CLOSE,
+    Verdict,
+)
 
 
 @dataclass(frozen=True)
@@ -64,7 +74,11 @@ def judge_orderings(
         budgets = set(folders[0]).intersection(*folders[1:])
         for budget in sorted(budgets):
             of_budget = [by_budget[budget] for by_budget in folders]
-            verdicts.append(_judge_ordering(ordering, protocol, budget, of_budget, results, pool))
+            verdict = _judge_ordering(ordering, protocol, budget, of_budget, results, pool)
+            if ordering.beats and verdict.verdict not in (NOT_COMPARABLE, NOT_MEASURED):
+                untrained = _find_folders(ordering.beats, protocol, runs)
+                verdict = _hold_against(ordering, verdict, of_budget[0], untrained, results)
+            verdicts.append(verdict)
     if not verdicts:
         reasons = ("no protocol has runs of all these variants",)
         verdicts.append(_ordering_verdict(ordering, "", NOT_MEASURED, reasons))
@@ -108,6 +122,34 @@ def _judge_ordering(
     elif any(gap.one_training for gap in gaps):
         reasons.append("what trainings vary by is not known")
     return _ordering_verdict(ordering, protocol, decide_verdict(gaps), tuple(reasons), budget)
+
+
+def _hold_against(
+    ordering: OrderingClaim,
+    verdict: Verdict,
+    first: Path,
+    untrained: Mapping[str, Path],
+    results: Path,
+) -> Verdict:
+    """Return the verdict, or another where the first variant does not beat `ordering.beats`.
+
+    `untrained` holds that row's folder by budget; it is the same in all of them.
+    """
+    if not untrained:
+        why = f"{ordering.beats}, which they must beat, was not run"
+        return replace(verdict, verdict=NOT_MEASURED, reasons=(*verdict.reasons, why))
+    claim = replace(ordering, or_equal=False)
+    try:
+        gap = _compare_pair(claim, first, untrained[min(untrained)], results, None, 1)
+    except ResultError as fault:
+        return replace(verdict, verdict=NOT_COMPARABLE, reasons=(*verdict.reasons, str(fault)))
+    if gap is None:
+        return verdict
+    name = _short_names(ordering.order)[0]
+    reasons = (*verdict.reasons, f"{ordering.beats} - {name}: {gap.words}")
+    if gap.sign > 0:
+        return replace(verdict, reasons=reasons)
+    return replace(verdict, verdict=NOT_ABOVE_BASELINE, reasons=reasons)
 
 
 def _short_names(order: Sequence[str]) -> list[str]:

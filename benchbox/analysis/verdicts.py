@@ -8,10 +8,11 @@ from typing import Any
 
 ONE_TRAINING = " (these faces, one training)"
 TOO_CLOSE, NOT_COMPARABLE, NOT_MEASURED = "too close to tell", "not comparable", "not measured"
+NOT_ABOVE_BASELINE = "not better than a baseline"
 VERDICTS = (
     *("reproduced", "better", "worse", NOT_COMPARABLE),  # cells
     *("holds", f"holds{ONE_TRAINING}", TOO_CLOSE),  # orderings; the last one of cells, too
-    *("does not hold", f"does not hold{ONE_TRAINING}"),
+    *("does not hold", f"does not hold{ONE_TRAINING}", NOT_ABOVE_BASELINE),
     *("met", "not met"),  # facts
     NOT_MEASURED,
 )

@@ -57,6 +57,7 @@ class OrderingClaim:
     protocols: tuple[str, ...]
     or_equal: bool = False
     margin: float = MARGIN  # of or_equal: a share of the error
+    beats: str = ""  # "method/variant" that the first must be surely better than; "": none
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,7 @@ class Claims:
             named.update(cells.labels.values())
         for ordering in self.orderings:
             named.update(split_options(entry)[0] for entry in ordering.order)
+            named.update([ordering.beats] if ordering.beats else [])
         return named
 
 
@@ -191,6 +193,7 @@ _ORDERING_KEYS = (
     CardKey("protocols", list_of(TEXT, least=1), "a list of texts"),
     CardKey("or_equal", SWITCH, default=False),
     CardKey("margin", _SHARE, default=MARGIN),
+    CardKey("beats", _SYSTEM, default=""),
 )
 _CELL_KEYS = (
     CardKey("paper", TEXT),

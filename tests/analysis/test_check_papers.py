@@ -360,6 +360,30 @@ def test_untrained_methods_need_no_second_seed(tmp_path, make):
 
 
 @pytest.mark.parametrize(
+    ("level", "verdict"),
+    [
+        (5.0, "holds"),
+        (3.0, "not better than a baseline"),
+        # a hair above the first: not surely worse than it
+        (4.0001, "not better than a baseline"),
+        (None, "not measured"),
+    ],
+)
+def test_an_order_of_what_no_training_beats_says_nothing(tmp_path, make, level, verdict):
+    """The trap: variants ranked by head pose, all of them behind the head's own direction."""
+    noise = np.random.default_rng(1).normal(0.002, 0.004, FACES)
+    make("m/a", 4.0, kind="weights")
+    make("m/b", 4.0, kind="weights", shift=noise)
+    if level is not None:
+        other = np.random.default_rng(2).normal(level / 100 - 0.04, 0.004, FACES)
+        make("m/still", 4.0, kind="weights", shift=other, budget="paper")
+    found = ordered(tmp_path, replace(ORDER, beats="m/still"))
+    assert found.verdict == verdict
+    assert "m/still" in found.reasons[-1]
+    assert ordered(tmp_path).verdict == "holds"
+
+
+@pytest.mark.parametrize(
     ("shift", "margin", "verdict"),
     [
         (0.0, 0.01, "holds"),

@@ -13,7 +13,7 @@ from .shared_data import SharedData, hash_values
 PATH = "claims.html"
 _SAYS_NOTHING = ("not comparable", "not measured")
 _AGAINST = ("worse", "does not hold", "not met")
-_UNDECIDED = ("too close",)
+_UNDECIDED = ("too close", "not better than a baseline")
 
 
 @dataclass(frozen=True)
