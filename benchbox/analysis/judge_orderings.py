@@ -16,6 +16,9 @@ both have; what trainings vary by counts, pooled with the protocol's other varia
 * Where the claim names a row without training that its variants must beat (`beats`: the head's
   direction), and the first of them is not surely better (p < 5 %), the verdict is **not better than
   a baseline**, whatever the order; where that row was not run, **not measured**.
+* A claim on `training_gap` is no claim on test items: the gap is what recipes note in their runs'
+  records, and neighbours are compared over the seeds that both have, two at least, by a paired
+  t-test (p < 5 %).
 
 Between equal methods a claim comes out as holding in at most 5 of 100 cases
 (`tests/analysis/test_false_positives.py`).
@@ -23,15 +26,19 @@ Between equal methods a claim comes out as holding in at most 5 of 100 cases
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+
 from benchbox.errors import ResultError
 from benchbox.metrics.seed_variance import PooledVariance
 from benchbox.papers import claims
 from benchbox.papers.claims import OrderingClaim
+from benchbox.runs import run_folders
 from benchbox.types import Run
 
 from . import compare
@@ -45,6 +52,8 @@ from .verdicts import (
     TOO_CLOSE,
     Verdict,
 )
+
+_GAP_KEYS = ("validation_error", "train_error")
 
 
 @dataclass(frozen=True)
@@ -108,12 +117,15 @@ def _judge_ordering(
     names = list(pairwise(_short_names(ordering.order)))
     for (better, worse), (better_name, worse_name) in zip(pairs, names, strict=True):
         try:
-            gap = _compare_pair(ordering, better, worse, results, variance, len(pairs))
+            if ordering.metric == claims.TRAINING_GAP:
+                gap = _compare_training_gaps(better, worse)
+            else:
+                gap = _compare_pair(ordering, better, worse, results, variance, len(pairs))
         except ResultError as fault:
             reasons.append(str(fault))
             return _ordering_verdict(ordering, protocol, NOT_COMPARABLE, tuple(reasons), budget)
         if gap is None:
-            reasons.append(f"{ordering.group} has no answered item")
+            reasons.append(_nothing_to_compare(ordering))
             return _ordering_verdict(ordering, protocol, NOT_MEASURED, tuple(reasons), budget)
         gaps.append(gap)
         reasons.append(f"{worse_name} - {better_name}: {gap.words}")
@@ -150,6 +162,47 @@ def _hold_against(
     if gap.sign > 0:
         return replace(verdict, reasons=reasons)
     return replace(verdict, verdict=NOT_ABOVE_BASELINE, reasons=reasons)
+
+
+def _nothing_to_compare(ordering: OrderingClaim) -> str:
+    if ordering.metric == claims.TRAINING_GAP:
+        return "no two runs of one seed note their errors on training and held-out people"
+    return f"{ordering.group} has no answered item"
+
+
+def _compare_training_gaps(better: Path, worse: Path) -> Gap | None:
+    """Compare the gaps of two variants' folders seed by seed; None where no seed has both."""
+    from scipy.special import stdtr
+
+    gaps = [_training_gaps(folder) for folder in (better, worse)]
+    seeds = sorted(set(gaps[0]) & set(gaps[1]))
+    if not seeds:
+        return None
+    differences = np.array([gaps[1][seed] - gaps[0][seed] for seed in seeds])
+    mean, count = float(differences.mean()), len(seeds)
+    words = f"{mean:+.3g} (seed{'s' if count > 1 else ''} {', '.join(seeds)})"
+    if count == 1:
+        return Gap(0, True, words)
+    error = float(differences.std(ddof=1)) / math.sqrt(count)
+    p = 2 * float(stdtr(count - 1, -abs(mean) / error)) if error else 0.0
+    sign = 0
+    if mean and p < 1 - compare.LEVEL:
+        sign = 1 if mean > 0 else -1
+    return Gap(sign, False, f"{words[:-1]}; p = {p:.2g})")
+
+
+def _training_gaps(folder: Path) -> dict[str, float]:
+    """Return seed → held-out error less training error of the last network, of runs that say so."""
+    found = {}
+    for place in sorted(folder.iterdir()):
+        if not run_folders.is_finished(place):
+            continue
+        generations = run_folders.read_record(place).record.training.get("generations")
+        last = generations[-1] if isinstance(generations, list) and generations else None
+        errors = [last.get(key) if isinstance(last, dict) else None for key in _GAP_KEYS]
+        if all(isinstance(error, float) and math.isfinite(error) for error in errors):
+            found[place.name] = errors[0] - errors[1]
+    return found
 
 
 def _short_names(order: Sequence[str]) -> list[str]:

@@ -383,6 +383,38 @@ def test_an_order_of_what_no_training_beats_says_nothing(tmp_path, make, level, 
     assert ordered(tmp_path).verdict == "holds"
 
 
+def noted(train: float, held_out: float) -> dict:
+    """Return what a recipe notes of two generations, of which the last one counts."""
+    first = {"train_error": 9.0, "validation_error": 1.0}
+    return {"generations": [first, {"train_error": train, "validation_error": held_out}]}
+
+
+@pytest.mark.parametrize(
+    ("gaps", "verdict"),
+    [
+        # held-out less training error of the first and of the second, seed by seed
+        (((0.2, 0.5), (0.3, 0.6), (0.1, 0.42)), "holds"),
+        (((0.5, 0.2), (0.6, 0.3), (0.42, 0.1)), "does not hold"),
+        (((0.2, 0.5), (0.3, 0.2), (0.1, 0.4)), "too close to tell"),
+        (((0.2, 0.5),), "too close to tell"),  # one seed has no test
+    ],
+)
+def test_a_gap_between_training_and_held_out_people_is_read_from_records(
+    tmp_path, make, gaps, verdict
+):
+    """Fig. 1a of TAT. The trap: the test error, which says nothing of a gap."""
+    for seed, (first, second) in enumerate(gaps):
+        make("m/a", 5.0, seed=seed, training=noted(1.0, 1.0 + first))
+        make("m/b", 4.0, seed=seed, training=noted(2.0, 2.0 + second))
+    claim = replace(ORDER, metric=claims.TRAINING_GAP)
+    found = ordered(tmp_path, claim)
+    assert found.verdict == verdict
+    mean = np.mean([second - first for first, second in gaps])
+    assert found.reasons[1].startswith(f"b - a: {mean:+.3g} (seed")
+    make("m/c", 4.0, seed=0)
+    assert ordered(tmp_path, replace(claim, order=("m/a", "m/c"))).verdict == "not measured"
+
+
 @pytest.mark.parametrize(
     ("shift", "margin", "verdict"),
     [

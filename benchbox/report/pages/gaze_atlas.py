@@ -35,6 +35,8 @@ Facts = Mapping[str, Any]  # of an item of our own, empty where it is not ours
 
 _ERROR_METRICS = {"gaze2d": "error_cm", "gaze3d": "error_deg"}
 _DIMENSIONS = {"gaze2d": 2, "gaze3d": 3}
+_MSD_METRIC = "msd_cm"
+_STARES = 4  # shown, from the one that shakes most to the one that shakes least
 _FRONTAL_DEG = 12.0
 _MARGIN_CM = 0.6  # around a screen
 _CAMERA_REACH_CM = 3.0  # drawn around the camera where no screen is known
@@ -57,6 +59,9 @@ class _MethodGaze:
     label: str
     gaze: Floats
     errors: Floats
+    # of cards that measure MSD: the stare (N,) of each item, "" of none, and how much it shakes, cm
+    stares: np.ndarray | None = None
+    msd: Floats | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,11 +113,16 @@ def _read_gazes(
             break
         try:
             gazes = results.read_gaze(column.result, _DIMENSIONS[protocol.task])
-            errors = results.item_errors(results.read_errors(column.result), metric)
+            table = results.read_errors(column.result)
+            errors = results.item_errors(table, metric)
+            stares = msd = None
+            if _MSD_METRIC in protocol.metrics:
+                stares = results.any_column(table, "sequence")
+                msd = results.item_errors(table, _MSD_METRIC)
         except ResultError as fault:
             problems.append(results.run_problem(column.result, fault))
             continue
-        predicted.append(_MethodGaze(len(predicted) + 1, label, gazes, errors))
+        predicted.append(_MethodGaze(len(predicted) + 1, label, gazes, errors, stares, msd))
     return predicted
 
 
@@ -128,13 +138,73 @@ def _gaze_sections(
     def draw_item(row: int) -> ItemDrawing:
         return _draw_item(protocol, samples, predicted, row)
 
-    return atlas_page.choose_sections(
+    sections = atlas_page.choose_sections(
         errors,
         _disagreement(gazes),
         np.flatnonzero(np.isfinite(errors).any(axis=1)),
         "predictions",
         choose_items,
         draw_item,
+    )
+    return (*_stare_sections(protocol, samples, predicted), *sections)
+
+
+def _stare_sections(
+    protocol: Protocol, samples: ItemErrors, predicted: Sequence[_MethodGaze]
+) -> tuple[Section, ...]:
+    """Draw all predictions of a few stares, as TAT's Fig. 1b does; nothing on other cards."""
+    stares = predicted[0].stares
+    if stares is None:
+        return ()
+    shaking = np.stack([method.msd for method in predicted if method.msd is not None])
+    rows, typical = [], []
+    for stare in np.unique(stares):
+        of_stare = np.flatnonzero(stares == stare)
+        msd = shaking[:, of_stare[0]]
+        if len(of_stare) > 1 and np.isfinite(msd).any():
+            rows.append(of_stare)
+            typical.append(float(np.median(msd[np.isfinite(msd)])))
+    if not rows:
+        return ()
+    order = np.argsort([-msd for msd in typical], kind="stable")
+    places = np.unique(np.linspace(0, len(order) - 1, _STARES).round().astype(int))
+    drawings = tuple(
+        _draw_stare(protocol, samples, predicted, rows[order[place]]) for place in places
+    )
+    words = (
+        "Every prediction while a person stares at one point; the number is MSD in cm, how far "
+        "they spread about their own mean. From the stare that shakes most, by the median "
+        "method, to the one that shakes least."
+    )
+    return (Section("stares", "One point, all predictions", words, drawings),)
+
+
+def _draw_stare(
+    protocol: Protocol, samples: ItemErrors, predicted: Sequence[_MethodGaze], rows: np.ndarray
+) -> ItemDrawing:
+    first = int(rows[0])
+    item, facts = _find_facts(protocol, samples, predicted, first)
+    usable = [gaze for method in predicted for gaze in method.gaze[rows] if np.isfinite(gaze).all()]
+    canvas = _screen_canvas(facts, usable)
+    unit = metric_names.parse_stored_metric(_MSD_METRIC).unit
+    paths = []
+    for method in predicted:
+        spots = [canvas.locate(gaze) for gaze in method.gaze[rows] if np.isfinite(gaze).all()]
+        msd = math.nan if method.msd is None else float(method.msd[first])
+        words = "a frame unanswered"
+        if math.isfinite(msd):
+            words = number_format.format_number(msd, unit)
+        path = "".join(f"M{spot[0]:g} {spot[1]:g}h0" for spot in spots if spot)
+        paths.append(PredictionPath(method.style, method.label, words, path))
+    return ItemDrawing(
+        id=f"{samples.ids[first]} and {len(rows) - 1} more",
+        groups=face_drawings.group_names(samples.groups, protocol.overall, first),
+        pose=_head_pose(item),
+        picture=item.file if item else "",
+        box=(0.0, 0.0, 0.0, 0.0),
+        predictions=tuple(paths),
+        truth=_circle(*canvas.truth, _TRUTH_RADIUS) if canvas.truth else "",
+        plot=canvas.plot,
     )
 
 

@@ -99,6 +99,39 @@ def test_truth_and_answers_lie_where_they_are_on_the_screen(tmp_path):
     assert face.plot.words.endswith("phone, upright")
 
 
+def test_a_stare_is_drawn_with_all_its_predictions_and_its_msd(tmp_path):
+    """As Fig. 1b of TAT; stares shake by a known amount, the first one most."""
+    names = [f"stare-{k % 4:03d}/{(k % 4) * 120 + k // 4:05d}" for k in range(ITEMS)]
+    sway = np.zeros((ITEMS, 2))
+    sway[:, 0] = [(1 if k // 4 % 2 else -1) * 0.3 * (4 - k % 4) for k in range(ITEMS)]
+    page = lay(tmp_path, "synth-gazestare", names, sway, seeds=1)
+    stares = page.sections[0]
+    assert stares.name == "stares"
+    # stare 000 shakes most, but its first frame has no prediction, so it has no MSD
+    assert [face.id for face in stares.faces] == [
+        f"stare-{k:03d}/{k * 120:05d} and 9 more" for k in (1, 2, 3)
+    ]
+    assert [face.predictions[0].error for face in stares.faces] == ["0.90", "0.60", "0.30"]
+    shaken = stares.faces[0]
+    spots = [path.removesuffix("h0").split() for path in shaken.predictions[0].path.split("M")[1:]]
+    assert len(spots) == 10
+    x = sorted(float(spot[0]) for spot in spots)
+    corners = [tuple(map(float, p.split())) for p in shaken.plot.outline[1:-1].split("L")]
+    device = device_screens.DEVICES_BY_NAME[
+        str(
+            synthetic_items.item_facts(synthetic_items.find_item("synth-gazestare", names[1]))[
+                "device"
+            ]
+        )
+    ]
+    scale = (corners[1][0] - corners[0][0]) / (device.wide_mm / 10)  # px per cm
+    assert x[-1] - x[0] == pytest.approx(1.8 * scale, abs=0.3)
+    assert shaken.truth
+    assert shaken.picture
+    others = lay(tmp_path / "cn", "synth-gazecn", phones(), [1.5, 0.0], seeds=1)
+    assert [section.name for section in others.sections] == ["hardest", "easiest"]
+
+
 def test_sections_hold_many_people_and_no_item_without_an_answer(tmp_path):
     page = lay(tmp_path, "synth-gazecn", phones(), [1.5, 0.0])
     hardest = page.sections[0]
