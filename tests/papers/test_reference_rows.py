@@ -241,3 +241,18 @@ def test_every_tied_row_names_cards_groups_and_metrics_that_exist():
         for name in row.protocols:
             assert row.group in cards[name].groups, (row.paper, row.line)
             assert row.metric in metrics[name], (row.paper, row.line)
+
+
+def test_the_guide_names_every_gaze_figure_that_no_board_shows():
+    """Trap: a collected figure without a card is nowhere to be seen, and nobody says so."""
+    rows = reference_rows.load_references().rows
+    gaze = [row for row in rows if row.unit in ("deg", "cm") and not row.protocols]
+    reasons = ("RT-GENE", "VRGaze", "mean of the four", "GazeCapture")
+    counted = [sum(reason in row.dataset for row in gaze) for reason in reasons]
+    assert counted == [9, 6, 4, 1]
+    assert sum(counted) == len(gaze)
+    guide = (Path(__file__).parents[2] / "benchbox/report/site_text/gaze.md").read_text()
+    for count, words in zip(
+        counted, ("on RT-GENE", "on VRGaze", "means of the four", "of Kannan"), strict=True
+    ):
+        assert f"| {count} {words}" in guide
