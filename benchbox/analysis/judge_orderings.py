@@ -199,9 +199,12 @@ def _training_gaps(folder: Path) -> dict[str, float]:
             continue
         generations = run_folders.read_record(place).record.training.get("generations")
         last = generations[-1] if isinstance(generations, list) and generations else None
-        errors = [last.get(key) if isinstance(last, dict) else None for key in _GAP_KEYS]
-        if all(isinstance(error, float) and math.isfinite(error) for error in errors):
-            found[place.name] = errors[0] - errors[1]
+        if not isinstance(last, dict):
+            continue
+        errors = [last.get(key) for key in _GAP_KEYS]
+        held_out, trained_on = (e if isinstance(e, float) else math.nan for e in errors)
+        if math.isfinite(held_out - trained_on):
+            found[place.name] = held_out - trained_on
     return found
 
 
