@@ -33,7 +33,7 @@ def run_together(count: int, script: str, *words: object) -> None:
         )
     try:
         for process in started:
-            said = process.communicate(timeout=600)[1]
+            said = process.communicate(timeout=1800)[1]
             assert process.returncode == 0, said[-3000:]
     finally:
         for process in started:
