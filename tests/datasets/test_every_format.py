@@ -204,6 +204,29 @@ def test_a_card_that_masks_is_refused_before_training_where_nothing_is_hidden(tm
     assert "says of no point what is visible" in refusal
 
 
+@pytest.mark.parametrize("tool", ["csv", "benchbox-csv"])
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (",box_x1,", ",right,", "no.* column|none 'box_x1'"),
+        (",v3,", ",seen3,", "no.* column|none 'v3'"),
+        (",", ";", "semicolons"),
+    ],
+)
+def test_columns_of_a_group_are_all_there_or_refused(tool, old, new, words, tmp_path):
+    """The trap: without one of its columns a box, or a flag, was dropped without a word."""
+    faces = draw_faces()
+    for face in faces:
+        face.hidden = frozenset(range(9))
+    card = write_set(tmp_path, tool, faces)
+    table = tmp_path / "labels" / "test.csv"
+    header, _, rows = table.read_text().partition("\n")
+    table.write_text(f"{header.replace(old, new)}\n{rows}")
+    _, _, refusal = examine(card)
+    assert re.search(words, refusal), refusal
+    assert "test.csv:1" in refusal
+
+
 # --- pictures by their names ----------------------------------------------------------------------
 
 

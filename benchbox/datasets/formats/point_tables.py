@@ -43,6 +43,7 @@ def read_point_table(path: Path, field: str = "") -> MarkedFaces:
     with open_csv(path) as lines:
         header = [name.strip() for name in next(lines, [])]
         pairs = _point_columns(header, f"{path}:1")
+        _refuse_partial_groups(header, len(pairs), f"{path}:1")
         faces = []
         for cells in lines:
             if not any(cell.strip() for cell in cells):
@@ -66,6 +67,8 @@ def _point_columns(header: Sequence[str], where: str) -> list[tuple[str, str]]:
         if match:
             columns[int(match[2] or match[3]), match[1] or match[4]] = name
     count = len(columns) // 2
+    if len(header) == 1 and ";" in header[0]:
+        raise DataError(f"{where}: the cells are divided by semicolons; write commas between them")
     if not count or len(set(header)) < len(header):
         raise DataError(f"{where}: no point columns x0,y0,x1,y1,… (or original_0_x, …), each once")
     pairs = []
@@ -84,6 +87,17 @@ def _is_known(name: str) -> bool:
     return name.startswith("is_") or re.fullmatch(r"v\d+", name) is not None
 
 
+def _refuse_partial_groups(header: Sequence[str], count: int, where: str) -> None:
+    """Refuse some columns of a group without the others: they would be dropped silently."""
+    for names in (_CORNERS, tuple(f"v{point}" for point in range(count))):
+        absent = [name for name in names if name not in header]
+        if 0 < len(absent) < len(names):
+            raise DataError(
+                f"{where}: there is no column {absent[0]!r}; all of {names[0]} … {names[-1]} or "
+                "none"
+            )
+
+
 def _read_row(row: Mapping[str, str], pairs: Sequence[tuple[str, str]], where: str) -> MarkedFace:
     marks = {}
     for point, (across, down) in enumerate(pairs):
@@ -97,7 +111,7 @@ def _read_row(row: Mapping[str, str], pairs: Sequence[tuple[str, str]], where: s
         marks[str(point)] = Mark(number(x, where), number(y, where), visible)
     box: tuple[float, ...] = ()
     corners = [row.get(key, "") for key in _CORNERS]
-    if all(corners):
+    if any(corners):  # an empty cell among numbers is none
         name = row.get("image") or row.get("image_name")
         box = corner_box([number(corner, where) for corner in corners], f"{where}: {name}")
     attributes = {}
