@@ -308,6 +308,8 @@ def _number(entry: Mapping[str, Any], key: str, where: str) -> float | None:
     value = entry.get(key)
     if value is None:
         return None
+    if type(value) is float and math.isfinite(value):
+        return value  # nearly all of the millions that a large results folder has
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not math.isfinite(value):
         raise ResultError(

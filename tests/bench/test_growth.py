@@ -14,7 +14,7 @@ PROGRAM = Path(__file__).with_name("growth.py")
 SIZES = {
     "score": ("faces", pick((500,), (10_000, 100_000, 300_000, 1_000_000))),
     "cache": ("faces", pick((16,), (500, 1_000, 2_000, 4_000))),
-    "pages": ("runs", pick((4,), (300, 1_000, 3_000))),
+    "pages": ("runs", pick((4,), (300, 1_000, 3_000, 10_000))),
 }
 
 
