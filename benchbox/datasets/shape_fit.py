@@ -145,8 +145,8 @@ class ShapeScreen:
 def screen_shapes(points: Floats, layout: str) -> ShapeScreen:
     """Say cheaply how nearly shapes (N, K, 2) are faces and how they are turned.
 
-    Every pose of the mean face is a sum of its x, y and z, so three products with a shape give
-    those with all poses. The frontal pose comes first, and the others for what it does not clear.
+    The frontal pose comes first, the others for what it does not clear: every pose of the mean face
+    is a sum of its x, y and z, so three products with a shape give those with all poses.
     The residual is that of `fit_mean_face`, to the rounding, for whole shapes; others get that fit.
 
     Examples
@@ -155,14 +155,14 @@ def screen_shapes(points: Floats, layout: str) -> ShapeScreen:
     >>> screen_shapes(100 + 2 * face, "ibug68").residual.round(3).tolist()
     [0.0]
     """
-    weights, pose_terms, pose_power, frontal = _pose_basis(layout)
-    flat = np.ascontiguousarray(points, np.float64).reshape(len(points), weights.shape[0])
-    sums = np.empty((len(flat), weights.shape[1]))
+    upright, axes, pose_terms, pose_power, frontal = _pose_basis(layout)
+    flat = np.ascontiguousarray(points, np.float64).reshape(len(points), upright.shape[0])
+    sums = np.empty((len(flat), upright.shape[1]))
     power, least = np.empty(len(flat)), np.empty(len(flat))
     for start in range(0, len(flat), _CHUNK):
         rows = slice(start, start + _CHUNK)
         chunk = flat[rows]
-        np.matmul(chunk, weights, out=sums[rows])
+        np.matmul(chunk, upright, out=sums[rows])
         np.einsum("nk,nk->n", chunk, chunk, out=power[rows])
         _least_coordinates(chunk, least[rows])
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -171,7 +171,7 @@ def screen_shapes(points: Floats, layout: str) -> ShapeScreen:
         across, down = sums[:, 2].copy(), sums[:, 3].copy()  # the product with the frontal pose
         left = 1 - (across**2 + down**2) / (power * pose_power[frontal])
         unclear = np.flatnonzero(~(left <= CLEAR_RESIDUAL**2))
-        terms = np.ascontiguousarray(sums[unclear, 4:]).view(np.complex128)
+        terms = (flat[unclear] @ axes).view(np.complex128)
         products = terms @ pose_terms
         all_left = 1 - np.abs(products) ** 2 / (power[unclear, None] * pose_power)
         pose = np.argmin(np.where(np.isfinite(all_left), all_left, np.inf), axis=1)
@@ -202,28 +202,29 @@ def _least_coordinates(flat: Floats, least: Floats) -> None:
 
 
 @cache
-def _pose_basis(layout: str) -> tuple[Floats, Any, Floats, int]:
+def _pose_basis(layout: str) -> tuple[Floats, Floats, Any, Floats, int]:
     """Return what `screen_shapes` multiplies with.
 
-    Weights (2K, 10) that give the sums of x and y, the product with the frontal pose and three
-    complex products; what makes those with the P poses of them (3, P); the power of each pose (P,);
-    which of them is frontal.
+    Weights (2K, 4) that give the sums of x and y and the product with the frontal pose; those
+    (2K, 6) of three complex products; what makes the products with the P poses of them (3, P); the
+    power of each pose (P,); which of them is frontal.
     """
     poses = _posed_faces(layout)
     face = mean_face(layout)
     basis, _ = np.linalg.qr(face - face.mean(axis=0))
     centred = poses - poses.mean(axis=1, keepdims=True)
     frontal = [(yaw, pitch) for yaw in _YAWS_DEG for pitch in _PITCHES_DEG].index((0, 0))
-    upright = centred[frontal]
-    weights = np.zeros((2 * len(face), 4 + 2 * basis.shape[1]))
-    weights[0::2, 0] = 1
-    weights[1::2, 1] = 1
-    weights[0::2, 2], weights[1::2, 2] = upright.real, upright.imag
-    weights[0::2, 3], weights[1::2, 3] = -upright.imag, upright.real
-    weights[0::2, 4::2] = basis
-    weights[1::2, 5::2] = basis
+    face_on = centred[frontal]
+    upright = np.zeros((2 * len(face), 4))
+    upright[0::2, 0] = 1
+    upright[1::2, 1] = 1
+    upright[0::2, 2], upright[1::2, 2] = face_on.real, face_on.imag
+    upright[0::2, 3], upright[1::2, 3] = -face_on.imag, face_on.real
+    axes = np.zeros((2 * len(face), 2 * basis.shape[1]))
+    axes[0::2, 0::2] = basis
+    axes[1::2, 1::2] = basis
     pose_terms = basis.T @ centred.conj().T
-    return weights, pose_terms, (np.abs(centred) ** 2).sum(axis=1), frontal
+    return upright, axes, pose_terms, (np.abs(centred) ** 2).sum(axis=1), frontal
 
 
 def comparable_shapes(points: Floats, layout: str) -> tuple[Floats, str]:
