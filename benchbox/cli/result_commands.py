@@ -22,6 +22,7 @@ from .shared_options import (
     data_root,
     gaze_reading_options,
     json_option,
+    landmark_file_options,
     methods_option,
     results_option,
 )
@@ -314,6 +315,7 @@ def _change_json(change: Change) -> dict[str, Any]:
     help="Which faces; the card's overall group if not given.",
 )
 @data_option
+@landmark_file_options
 @gaze_reading_options
 @json_option
 def explain_command(
@@ -330,12 +332,19 @@ def explain_command(
     origin: str | None,
     frame: str | None,
     in_order: bool,
+    layout: str,
+    field: str,
+    frames: Path | None,
+    sizes: Path | None,
+    names: Path | None,
+    missing: str | None,
     as_json: bool,
 ) -> None:
     """Say which convention would give a claimed number.
 
-    With a file of PREDICTIONS, known conventions are tried on it; without --claimed, its constant
-    offset and the reference rows that it approaches are told.
+    With a file or folder of PREDICTIONS, whatever `benchbox score` reads, known conventions are
+    tried on it; without --claimed, its constant offset and the reference rows that it approaches
+    are told.
     """
     if predictions is None:
         if measured is None or claimed is None:
@@ -356,11 +365,15 @@ def explain_command(
         origin=origin or "",
         frame=frame or "",
         in_order=in_order,
+        layout=layout,
+        field=field,
+        frames=frames,
+        sizes=sizes,
+        names=names,
+        missing=missing or "",
     )
-    if hints.origin is not None:
-        raise click.UsageError("--origin of pictures is for `benchbox score`; here gaze has one")
     explanation = explain.explain_predictions(
-        predictions, protocol, data_root(data), claimed, metric, group, reading
+        predictions, protocol, data_root(data), claimed, metric, group, reading, hints
     )
     if as_json:
         print_json(explain.explanation_to_json(explanation))

@@ -65,7 +65,7 @@ def score_predictions_file(
     """
     protocol = _open_protocol(wanted)
     method_card.check_method_name(method)
-    writer = _recognise_writer(file, protocol)
+    writer = recognise_writer(file, protocol)
     index = execute.open_index(protocol, data, pixels=False)
     for note in index.notes:
         say(f"note: {note}")
@@ -179,7 +179,8 @@ def calibration_notes(protocol: Protocol, truth: Truth, predictions: Predictions
     return notes
 
 
-def _recognise_writer(file: Path, protocol: Protocol) -> str:
+def recognise_writer(file: Path, protocol: Protocol) -> str:
+    """Name the program whose predictions a file or folder holds; raises ResultError."""
     if protocol.task == "landmarks":
         return prediction_writers.recognise_predictions(file)
     if not file.is_file():

@@ -19,7 +19,9 @@ from benchbox.papers import reference_rows
 from benchbox.protocols import protocol_card
 from benchbox.runs import execute, score_file
 from benchbox.runs.gaze_predictions import AS_THE_LABELS, GazeReading
-from benchbox.scoring import error_table, score, slips, wrong_frame
+from benchbox.runs.prediction_formats import prediction_writers
+from benchbox.runs.prediction_formats.found_face import NO_HINTS, Hints
+from benchbox.scoring import error_table, prediction_checks, score, slips, wrong_frame
 from benchbox.types import Predictions, Protocol, Score
 
 from . import convention_grid, gaze_candidates, landmark_candidates, nearest_rows, pixel_offset
@@ -86,23 +88,21 @@ def explain_predictions(
     metric: str = "",
     group: str = "",
     reading: GazeReading = AS_THE_LABELS,
+    hints: Hints = NO_HINTS,
 ) -> Explanation:
     """Explain the difference between a claimed number and what a file of predictions measures.
 
     Without `metric` and `group`: the card's first metric over its overall group. Without a claim,
-    the measure under every single convention. `reading` says how gaze is written. Raises
-    BenchboxError for what the user can mend.
+    the measure under every single convention. `reading` says how gaze is written, `hints` what a
+    file of landmarks cannot say itself. Raises BenchboxError for what the user can mend.
     """
     claim = None
     if claimed is not None:
         claim = Claim.read(claimed)
     protocol = protocol_card.load_protocol(protocol_name)
-    metric = metric or list_metrics(protocol)[0]
     group = group or protocol.overall
-    _require_known(protocol, "metric", metric, list_metrics(protocol))
     _require_known(protocol, "group", group, list(protocol.groups))
-    if not file.is_file():
-        raise ResultError(f"{file}: no such predictions file")
+    writer = score_file.recognise_writer(file, protocol)
     score_file.require_own_file_intact(file)
     index = execute.open_index(protocol, data, pixels=False)
     truth = error_table.mark_absent_points(protocol, split.ground_truth(protocol, index))
@@ -110,9 +110,20 @@ def explain_predictions(
     every_check = check_table.ACCEPTED_BY_NAME
     label_checks.refuse_faults(protocol, index, every_check, training=False)
     said: list[str] = []
-    predictions, _ = score_file.read_submitted(
-        file, protocol, index, truth, said.append, reading=reading, refuse=False
-    )
+    if writer == prediction_writers.NATIVE and hints == NO_HINTS:
+        predictions, _ = score_file.read_submitted(
+            file, protocol, index, truth, said.append, reading=reading, refuse=False
+        )
+    else:
+        answered = prediction_writers.read_outside(
+            file, writer, protocol, truth, index, data, hints, said.append
+        )
+        truth, protocol = answered.truth, answered.protocol
+        predictions = prediction_checks.drop_placeholders(
+            truth, answered.predictions, where=file.name, say=said.append, refuse=False
+        )
+    metric = metric or list_metrics(protocol)[0]
+    _require_known(protocol, "metric", metric, list_metrics(protocol))
     scores = score.score_predictions(protocol, truth, predictions).groups
     if scores[group][metric].value is None:
         raise ResultError(

@@ -312,3 +312,23 @@ def test_no_other_protocol_is_advised_for_ids_of_own_files(card, tmp_path):
     np.savez(tmp_path / "p.npz", ids=np.array([*TRUTH][:2]), values=values)
     with pytest.raises(ResultError, match=r"b_2.* missing of the 3 of own: give each its row"):
         score(card, tmp_path / "p.npz")
+
+
+def test_explain_reads_what_score_reads(card, tmp_path):
+    """`score` sends people to `explain`, which must measure the same file as the same number."""
+    from benchbox.analysis import explain
+
+    zero = write_pts(tmp_path / "zero")
+    file, names = write_coco(
+        tmp_path,
+        (1, TRUTH["a"][1] + 1, 0.9),
+        (2, TRUTH["b_1"][1] + 1, 0.9),
+        (2, TRUTH["b_2"][1] + 1, 0.9),
+    )
+    for path, hints in ((zero, Hints()), (file, Hints(names=names))):
+        measured = explain.explain_predictions(path, str(card.card), card.root, hints=hints)
+        expected = value(score(card, path, **vars(hints)))
+        assert measured.measured.value == pytest.approx(expected)
+        assert measured.measured.value > 1
+        assert measured.offset is not None
+        assert abs(measured.offset.dx) == pytest.approx(1, abs=1e-4)
