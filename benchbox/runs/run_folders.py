@@ -24,6 +24,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -62,6 +63,7 @@ _FOLD_PREDICTIONS = ".npz"
 _PROFILES = "profiles"
 _PSEUDO = "pseudo_labels"
 _WEIGHTS_OF = "weights_of"
+_SCORES_REMEMBERED = 16  # files: each is read by the check of its run and right after by others
 _MAX_JSON_BYTES, _MAX_ARRAY_BYTES = 1 << 26, 1 << 30
 _MAX_FOLDER_CHARS = 160
 _RUN_AGAIN = "run again with --fresh"
@@ -618,12 +620,29 @@ def read_scores(run: Run) -> ScoreFile:
 
     Raises ResultError when `scores.json` is missing, damaged or of an unknown schema.
     """
-    return parse_score_document(run, read_sealed_scores(run))
+    return _read_scores_file(run.folder / _SCORES)[1]
 
 
-def parse_score_document(run: Run, document: dict[str, Any]) -> ScoreFile:
-    """Return the scores of a document that was read; raises ResultError when it is damaged."""
-    return run_record.parse_scores(document, str(run.folder / _SCORES))
+def _read_scores_file(file: Path) -> tuple[dict[str, Any], ScoreFile]:
+    try:
+        there = file.stat()
+    except OSError:
+        return _parse_scores_file(file)
+    return _scores_as_they_are(file, there.st_ino, there.st_size, there.st_mtime_ns)
+
+
+@lru_cache(maxsize=_SCORES_REMEMBERED)
+def _scores_as_they_are(
+    file: Path, inode: int, size: int, mtime_ns: int
+) -> tuple[dict[str, Any], ScoreFile]:
+    """Return the document and its scores; a file that changes has other numbers here."""
+    del inode, size, mtime_ns
+    return _parse_scores_file(file)
+
+
+def _parse_scores_file(file: Path) -> tuple[dict[str, Any], ScoreFile]:
+    document = _read_versioned(file)
+    return document, run_record.parse_scores(document, str(file))
 
 
 def read_score_document(run: Run) -> dict[str, Any]:
@@ -637,8 +656,8 @@ def read_score_document(run: Run) -> dict[str, Any]:
 
 
 def read_sealed_scores(run: Run) -> dict[str, Any]:
-    """Return `scores.json` as it stands."""
-    return _read_versioned(run.folder / _SCORES)
+    """Return `scores.json` as it stands; raises what `read_scores` raises."""
+    return dict(_read_scores_file(run.folder / _SCORES)[0])
 
 
 def has_scores(run: Run) -> bool:

@@ -165,8 +165,7 @@ def _content_digest(file: Path) -> str:
 
 
 def _score_faults(run: Run) -> Iterator[str]:
-    document = run_folders.read_sealed_scores(run)
-    run_folders.parse_score_document(run, document)  # its own message, where it is damaged
+    document = run_folders.read_sealed_scores(run)  # its own message, where it is damaged
     record = run.record
     recorded = {
         "protocol": record.protocol,

@@ -47,7 +47,8 @@ def finished(tmp_path: Path, **where: object) -> Run:
         run_folders.begin_job(run, {"card": "c"})
         run_folders.add_test_look(run)
         run_folders.save_scores(run, SCORES, ERRORS)
-        return run_folders.finish_run(run, parse_record(record(), "run.json"))
+        document = record() | {"seed": int(run.name)}
+        return run_folders.finish_run(run, parse_record(document, "run.json"))
 
 
 # --- names ----------------------------------------------------------------------------------------
