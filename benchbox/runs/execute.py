@@ -255,8 +255,9 @@ def _run_from_start(
     if not plan.protocol.train_parts and hasattr(module, "train") and weights is None:
         raise ProtocolError(
             f"{plan.protocol.name} has nothing to train on: it takes variants with published "
-            "weights, a run's (--weights-of), or predictions (`benchbox score`); a card of your "
-            "own names faces to train on in [source] parts and [train] parts"
+            "weights, a run's (`benchbox run --weights-of RUN`), or predictions (`benchbox "
+            "score`); a card of your own names faces to train on in [source] parts and [train] "
+            "parts"
         )
     with clock("data"):
         index = open_index(plan.protocol, request.data)

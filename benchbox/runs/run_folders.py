@@ -37,7 +37,7 @@ from benchbox.atomic_write import (
 )
 from benchbox.errors import ResultError
 from benchbox.file_lock import lock_file
-from benchbox.file_readers.json_files import read_json_table
+from benchbox.file_readers.json_files import parse_json, read_json_table
 from benchbox.file_readers.regular_files import read_text
 from benchbox.types import Run
 
@@ -434,7 +434,9 @@ def seal_again(run: Path, record: Mapping[str, Any] | None = None) -> None:
         return
     digests = run_integrity.digest_files(run)
     if record is not None:
-        digests[_RUN] = run_integrity.hash_document(json.loads(json.dumps(record)))
+        digests[_RUN] = run_integrity.hash_document(
+            parse_json(json.dumps(record), run / _RUN, fault=ResultError)
+        )
     write_json(run / _SCORES, run_integrity.seal_scores(_read_json(run / _SCORES), digests))
 
 

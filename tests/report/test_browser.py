@@ -83,6 +83,7 @@ def place(tmp_path_factory) -> Path:
     pseudo_labels.write_pseudo_labels(
         run_folders.pseudo_labels_file(run), test_pseudo_label_page.invented()
     )
+    run_folders.seal_again(run)
     eyes = [f"eyes-00{k % 5}/{200 * (k % 5) + k:05d}" for k in range(30)]
     test_gaze_atlas.lay(folder, "synth-mpiigaze", eyes, [0.1, 0.05, 0.0])
     found, problems = stored.read_results(folder / "results")

@@ -60,6 +60,7 @@ def laid(make, demo):
     def lay(found):
         run = make("demo-a", 0.04)
         pseudo_labels.write_pseudo_labels(run_folders.pseudo_labels_file(run.folder), found)
+        run_folders.seal_again(run.folder)
         return pseudo_label_page.build_pseudo_label_page(stored.read_result(run), demo, {})
 
     return lay
