@@ -85,6 +85,16 @@ function showRows(form, ordered) {
   form.querySelector("[data-all]").hidden = !hidden;
 }
 
+// A column that says nothing of the rows that are shown takes their room.
+function foldEmpty(table, ordered) {
+  const shown = ordered.filter((row) => !row.hidden);
+  headsOf(table).forEach((head, column) => {
+    if (!head.matches(".number:not(.key)")) return;
+    const empty = shown.length > 0 && shown.every((row) => !row.cells[column].textContent);
+    for (const line of [table.tHead.rows[0], ...ordered]) line.cells[column].classList.toggle("void", empty);
+  });
+}
+
 // The choice of whoever asks for everything.
 function chooseAll(form) {
   for (const input of form.elements) {
@@ -122,6 +132,7 @@ for (const form of document.querySelectorAll("form[data-filters]")) {
   const ordered = [...table.tBodies[0].rows];
   const apply = () => {
     showRows(form, ordered);
+    foldEmpty(table, ordered);
     table.classList.toggle("whole", isOn(form, "columns", false));
   };
   form.hidden = false;
