@@ -13,7 +13,7 @@ import click
 
 from benchbox import __version__
 from benchbox.errors import BenchboxError, CheckError, DataError
-from benchbox.process_rank import OtherProcessError, process_count
+from benchbox.process_rank import OtherProcessError, process_count, process_number
 
 from . import own_process
 from .printing import allow_narrow_streams, is_verbose, paint, print_note, set_loudness
@@ -38,7 +38,9 @@ class UserError(click.ClickException):
     exit_code = 2
 
     def show(self, file: Any = None) -> None:
-        """Print it."""
+        """Print it; wrong use, which every process of a run finds, is said by the first alone."""
+        if process_number() and isinstance(self.__cause__, click.UsageError):
+            return
         if is_verbose() and self.__cause__ is not None:
             cause = self.__cause__
             for line in traceback.format_exception(type(cause), cause, cause.__traceback__):

@@ -226,7 +226,7 @@ def run_method(request: RunRequest, say: Say = say_nothing) -> RunOutcome:
             request = replace(request, fresh=True)
     if plan.training is not None:
         if process_count() > 1:
-            raise PluginError("--weights-of trains nothing: run it without torchrun")
+            raise PluginError("`benchbox run --weights-of` trains nothing: run it without torchrun")
         return _test_training(plan, plan.training, request, found, say)
     require_data(plan.protocol, request.data)
     weights = pretrained_weights(plan.params, request.data)
