@@ -479,9 +479,12 @@ def _find_pictures(source: Path, marked: MarkedFaces) -> tuple[Path, int]:
         found = [path for path in beside if path is not None]
         if found:
             return found[0].parent, len(found)
-    for folder in _nearby_folders(home.resolve()):
+    home = home.resolve()
+    for folder in _nearby_folders(home):
         count = _count_pictures(folder, names)
-        if count > most:
+        # elsewhere a few such names may be other people's pictures
+        believed = folder.is_relative_to(home) or 2 * count > len(names)
+        if believed and count > most:
             best, most = folder, count
         if most == len(names):
             break

@@ -48,14 +48,14 @@ def test_a_method_page_says_what_check_says_and_follows_the_claim(tmp_path, clai
     (verdict,) = check_papers.check_results(results)
     text = page.read_text()
     assert "&lt;Ours&gt;: challenging" in text
-    assert f"<td>{verdict.claimed}</td>" in text
-    assert f"<td>{verdict.measured:.4g}" in text
-    assert f"<td>{verdict.verdict}</td>" in text
+    assert f'<td data-head="Claimed">{verdict.claimed}</td>' in text
+    assert f'<td data-head="Measured">{verdict.measured:.4g}' in text
+    assert f'<td data-head="Verdict">{verdict.verdict}</td>' in text
     assert "; ".join(verdict.reasons) in text
     assert verdict.reasons == ("smaller budget: quick",)
     claimed("7.78")  # no run has changed
     report.render_site(results, out)
-    assert "<td>7.78</td>" in page.read_text()
+    assert '<td data-head="Claimed">7.78</td>' in page.read_text()
     assert report.find_stale_files(results, out) == []
 
 
