@@ -108,10 +108,7 @@ def list_groups(path: Path) -> list[str]:
     with hdf5_files.hdf5_faults(path):
         file = _open_file(path)
         for name in file:
-            link = file.get(name, getlink=True)
-            if not isinstance(link, h5py.HardLink):
-                raise DataError(f"{path}: {name!r} is a link to another place, which is refused")
-            if not isinstance(file[name], h5py.Group):
+            if not isinstance(hdf5_files.find_member(file, name, str(path)), h5py.Group):
                 raise DataError(f"{path}: {name!r} is no group; not the file of this dataset")
         return sorted(file)
 
