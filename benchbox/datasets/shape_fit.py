@@ -171,8 +171,11 @@ def screen_shapes(points: Floats, layout: str) -> ShapeScreen:
         across, down = sums[:, 2].copy(), sums[:, 3].copy()  # the product with the frontal pose
         left = 1 - (across**2 + down**2) / (power * pose_power[frontal])
         unclear = np.flatnonzero(~(left <= CLEAR_RESIDUAL**2))
-        terms = (flat[unclear] @ axes).view(np.complex128)
-        products = terms @ pose_terms
+        terms = np.empty((len(unclear), axes.shape[1]))
+        for start in range(0, len(unclear), _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            np.matmul(flat[unclear[rows]], axes, out=terms[rows])
+        products = terms.view(np.complex128) @ pose_terms
         all_left = 1 - np.abs(products) ** 2 / (power[unclear, None] * pose_power)
         pose = np.argmin(np.where(np.isfinite(all_left), all_left, np.inf), axis=1)
         at = np.arange(len(unclear))

@@ -45,9 +45,8 @@ _ARRAY, _LIST = "AFLW2000-3D-Reannotated.pts68.npy", "AFLW2000-3D_crop.list"
 _LARGEST_MAT = 16 * 1024 * 1024  # bytes; a file takes 6 KiB
 _LARGEST_LIST = 1024 * 1024
 _LARGEST_ARRAY = 64 * 1024 * 1024
-_APART = (
-    0.3  # of the face's size: rows of other faces are further apart, two releases of one nearer
-)
+# of the face's size: rows of other faces are further apart, two releases of one nearer
+_APART = 0.3
 _ZHU = (
     "X. Zhu, Z. Lei, X. Liu, H. Shi, S. Z. Li: Face Alignment Across Large Poses: A 3D Solution. "
     "CVPR 2016"
@@ -140,19 +139,10 @@ class AFLW2000:
         if self.reannotated:
             findings.append(Finding("ok", "the rows belong to these faces: both releases agree"))
         folder = root / _FOLDER / _PICTURES
-        pictures = [
-            path if path.is_file() else None for path in map(_picture_in(folder), faces.ids)
-        ]
+        paths = [folder / f"{name}.jpg" for name in faces.ids]
+        pictures = [path if path.is_file() else None for path in paths]
         findings += sample_checks.check_pictures(faces.ids.tolist(), pictures, faces.values - 1.0)
         return findings
-
-
-def _picture_in(folder: Path) -> partial[Path]:
-    return partial(_picture_path, folder)
-
-
-def _picture_path(folder: Path, name: str) -> Path:
-    return folder / f"{name}.jpg"
 
 
 def _read_fits(files: Sequence[Path]) -> tuple[Floats, Floats]:
@@ -182,9 +172,8 @@ def _read_reannotated(
     array = numpy_files.read_npy(path, largest=_LARGEST_ARRAY)
     if array.ndim != 3 or array.shape[1] not in (2, 3) or array.shape[2] != 68:
         raise DataError(f"{path}: has the shape {array.shape}, must be (N, 2 or 3, 68)")
-    points = matlab_files.check_numbers(array.reshape(-1, 68), (-1, 68), f"{path}: points").reshape(
-        array.shape
-    )
+    rows = matlab_files.check_numbers(array.reshape(-1, 68), (-1, 68), f"{path}: points")
+    points = rows.reshape(array.shape)
     names = _names_of_rows(folder, files, len(points))
     row_of = {name: row for row, name in enumerate(names)}
     known = [row for row, file in enumerate(files) if file.stem in row_of]
