@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
     Bools = npt.NDArray[np.bool_]
+    Rows = npt.NDArray[np.intp]  # places in an array
     Bytes = npt.NDArray[np.uint8]
     Strings = npt.NDArray[np.str_]
 

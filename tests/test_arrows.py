@@ -19,6 +19,7 @@ GROUND = {
     "atomic_write",
     "csv_cells",
     "number_text",
+    "repeated_numbers",
     "process_rank",
     "progress",
     "cache_place",

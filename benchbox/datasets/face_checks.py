@@ -17,6 +17,7 @@ import numpy as np
 
 from benchbox.errors import DataError
 from benchbox.layouts import LAYOUTS, layouts_with
+from benchbox.repeated_numbers import find_repeated_numbers
 from benchbox.types import Index
 
 from . import shape_fit
@@ -519,12 +520,9 @@ def _repeated_faults(index: Index, values: Floats, rows: np.ndarray) -> Iterator
     Of one cluster, part and picture it is one face that stands there twice; of two clusters one of
     the labels is another face's. Frames of one video may be alike.
     """
-    first_numbers = values[:, 0, 0][rows]
-    ordered = np.sort(first_numbers)
-    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
     first_with: dict[bytes, int] = {}
     again, twice = [], []
-    for row in rows[np.isin(first_numbers, repeated)].tolist():
+    for row in rows[find_repeated_numbers(values[rows, 0, 0])].tolist():
         twin = first_with.setdefault(values[row].tobytes(), row)
         if index.clusters[twin] != index.clusters[row]:
             again.append((twin, row))

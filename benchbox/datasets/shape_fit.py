@@ -69,7 +69,7 @@ _PITCHES_DEG = (-30, 0, 30)
 _ONE_PLACE = 1e-10  # of the power: a shape of less is a single place
 NEAR_BORDER = 1.5  # coordinates beyond it are no placeholders and no shares of the picture
 _TOGETHER = 64  # shapes whose least coordinate is looked at as one
-_CHUNK = 512  # faces at a time: they stay in the cache
+_CHUNK = 1024  # faces at a time: they stay in the cache
 _MOST_LOOKED_AT = 400  # shapes that make a mean
 
 

@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from benchbox.types import Bools, Floats, Layout, Strings
 
 # faces per chunk: the working arrays stay in the cache and memory does not grow with the set
-CHUNK_FACES = 512
+CHUNK_FACES = 1024
 
 
 def point_errors(truth: Floats, predictions: Floats) -> Floats:

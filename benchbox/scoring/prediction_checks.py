@@ -38,6 +38,7 @@ import numpy as np
 from benchbox.errors import ResultError
 from benchbox.geometry import longer_sides
 from benchbox.metrics import landmarks
+from benchbox.repeated_numbers import find_repeated_numbers
 from benchbox.types import Predictions
 
 if TYPE_CHECKING:
@@ -271,11 +272,8 @@ def _find_empty_gaze(predictions: Predictions) -> Bools:
 def _find_repeats(truth: Truth, predictions: Predictions) -> Bools:
     """Find the answers (N,) that are equal in every number to that of an item unlike theirs."""
     flat = predictions.values.reshape(len(predictions.ids), -1)
-    ordered = np.sort(flat[:, 0])
-    twice = ordered[1:][ordered[1:] == ordered[:-1]]
-    if not len(twice):
-        return np.zeros(len(flat), bool)
-    candidates = np.flatnonzero(np.isin(flat[:, 0], twice) & ~predictions.failed)
+    answered = np.flatnonzero(~predictions.failed)
+    candidates = answered[find_repeated_numbers(flat[answered, 0])]
     first_row: dict[bytes, int] = {}
     repeated = np.zeros(len(flat), bool)
     for row in candidates.tolist():
