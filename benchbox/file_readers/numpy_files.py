@@ -88,6 +88,9 @@ class NpzArrays(Mapping[str, np.ndarray]):
         with self._open_member(name) as (stream, size):
             return read_array(stream, size, where, self._fault, self._most_rows)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._members  # Mapping's own would read the array
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._members)
 

@@ -151,7 +151,9 @@ def _measured_lines(
                 continue
             variant = result.run.method, result.run.trained_variant
             by_variant.setdefault(variant, {}).setdefault(size, []).append(value)
-            if rows.why_not_comparable(result, replace(protocol, card=result.card), methods):
+            # a copy of the card costs more than the question
+            own = protocol if result.card == protocol.card else replace(protocol, card=result.card)
+            if rows.why_not_comparable(result, own, methods):
                 other_data.add(variant)
     lines = []
     for variant, by_size in sorted(by_variant.items()):

@@ -77,7 +77,7 @@ def x_places(chart: Chart, values: Sequence[float] | Floats, shift_px: float = 0
     frame = frame_of(chart)
     shares = chart.x.share(np.asarray(values, "f8"))
     placed = frame.left + shares * (frame.right - frame.left) + shift_px
-    return [round_px(place) for place in placed.tolist()]
+    return _round_places(placed)
 
 
 def y_places(chart: Chart, values: Sequence[float] | Floats) -> list[float]:
@@ -85,7 +85,13 @@ def y_places(chart: Chart, values: Sequence[float] | Floats) -> list[float]:
     frame = frame_of(chart)
     shares = chart.y.share(np.asarray(values, "f8"))
     placed = frame.top + (1 - shares) * (frame.bottom - frame.top)
-    return [round_px(place) for place in placed.tolist()]
+    return _round_places(placed)
+
+
+def _round_places(places: Floats) -> list[float]:
+    """Round many as `round_px` does one."""
+    rounded: list[float] = (np.round(places, 1) + 0.0).tolist()
+    return rounded
 
 
 def tick_places(chart: Chart) -> tuple[list[float], list[float]]:

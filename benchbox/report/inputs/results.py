@@ -245,14 +245,8 @@ def read_training_log(run: Run) -> tuple[TrainingStage, ...]:
     if len(lines) > _MAX_LOG_LINES:
         raise ResultError(f"log.csv: more than {_MAX_LOG_LINES:,} lines")
     curves: dict[str, tuple[list[float], list[float]]] = {}
-    columns = _log_columns(lines, ("stage", "step", "loss"))
-    for number, (stage, step_text, loss_text) in enumerate(zip(*columns, strict=True), start=2):
-        try:
-            step, loss = float(step_text), float(loss_text)
-        except ValueError as fault:
-            raise ResultError(
-                f"log.csv, line {number}: needs numbers in the columns step and loss"
-            ) from fault
+    names, *texts = _log_columns(lines, ("stage", "step", "loss"))
+    for stage, step, loss in zip(names, *map(_log_numbers, texts), strict=True):
         steps, losses = curves.setdefault(stage, ([], []))
         if math.isfinite(step) and math.isfinite(loss):
             steps.append(step)
@@ -262,6 +256,19 @@ def read_training_log(run: Run) -> tuple[TrainingStage, ...]:
         if steps:
             stages.append(TrainingStage(name, tuple(steps), tuple(losses)))
     return tuple(stages)
+
+
+def _log_numbers(texts: Sequence[str]) -> list[float]:
+    """Read a column; raises ResultError naming the line that is no number."""
+    numbers: list[float] = []
+    try:
+        for text in texts:
+            numbers.append(float(text))  # noqa: PERF401: how far it came says which line it was
+    except ValueError as fault:
+        raise ResultError(
+            f"log.csv, line {len(numbers) + 2}: needs numbers in the columns step and loss"
+        ) from fault
+    return numbers
 
 
 def _log_columns(lines: Sequence[str], names: Sequence[str]) -> list[list[str]]:

@@ -6,6 +6,7 @@ says so.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -76,7 +77,8 @@ def plan_pages(shared: SharedData) -> list[PlannedComparison]:
 
 def has_compare_page(runs: Sequence[Result]) -> bool:
     """Tell whether a protocol has a compare page: two runs with their predictions are enough."""
-    return sum(result.keeps_predictions for result in runs) > 1
+    keeping = (result for result in runs if result.keeps_predictions)
+    return len(list(itertools.islice(keeping, 2))) == 2
 
 
 def compare_path(protocol: str) -> str:
