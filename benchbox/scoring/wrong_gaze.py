@@ -9,6 +9,10 @@ leaves less than `_PLAIN` of the error is named even below the constant's. Measu
 runs on rendered and real gaze sets none that has learnt is above 1.01 times the constant's error;
 constants of another set and the head's direction are up to 2.7 times as far off.
 
+Rows in another order show when the right order mends them (turned round, some places on, by names
+sorted as texts or as numbers), or when places spread as the labels do, around the same middle, and
+go with them in nothing: a method that has learnt nothing answers near the middle.
+
 A unit is told by the slopes of the labels over the predictions, along x and y. What a trained
 method answers has slopes near 1; of one that has hardly begun to learn they may be larger, so they
 count only beyond `_OTHER_SCALE`, in predictions that are worse than a constant. An inch (2.54) is
@@ -17,6 +21,7 @@ therefore named where the predictions are good and not where they are poor.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +29,9 @@ import numpy as np
 from benchbox.metrics import gaze, gaze_convention_search
 
 if TYPE_CHECKING:
-    from benchbox.types import Floats, Predictions, Protocol, Truth
+    from collections.abc import Callable
+
+    from benchbox.types import Floats, Predictions, Protocol, Rows, Strings, Truth
 
 FAR_FROM_CONSTANT = 3.0  # times the error of one constant answer
 _MENDED = 0.7  # share of the error that a reading may leave
@@ -36,6 +43,10 @@ _BARE_CORRELATION = 0.7
 _FEWEST_PLACES = 30
 _SHARE_SLACK = 0.05  # shares of the screen may lie a little outside 0 … 1
 _MOST_OUTSIDE = 0.05  # and some of a method's answers further
+_FEWEST_ORDERED = 100
+_LARGEST_CHANCE = 3.0  # over √N: correlation of N rows that have nothing to do with each other
+_LIKE_SPREAD = 0.8  # of the labels' spread, or the other way round
+_LIKE_MIDDLE = 0.2  # of the labels' spread: how far the middle may be off
 _LEAST_SHARE_SPREAD = 0.1  # of shares of the screen, on both axes: answers of one place spread less
 
 
@@ -57,16 +68,109 @@ def find_slips(protocol: Protocol, truth: Truth, predictions: Predictions) -> tu
         return (found.warning,)
     if error <= constant:
         return ()
-    if protocol.task != "gaze3d":
-        other = _describe_other_unit(labels, given, is_far=error >= FAR_FROM_CONSTANT * constant)
-        if other:
-            return (f"the mean error is {error:.2f} cm, a constant's {constant:.2f}: {other}",)
+    cause = _describe_another_order(
+        truth.ids[answered], labels, given, lambda turned: float(measure(labels, turned).mean())
+    )
+    if not cause and protocol.task != "gaze3d":
+        cause = _describe_other_unit(labels, given, is_far=error >= FAR_FROM_CONSTANT * constant)
+    if cause:
+        return (f"the mean error is {error:.2f} {unit}, a constant's {constant:.2f}: {cause}",)
     if error < FAR_FROM_CONSTANT * constant:
         return ()
     return (
         f"the mean error is {error:.2f} {unit}, one constant answer for all would be "
         f"{constant:.2f} off: far outside what eyes allow",
     )
+
+
+# --- order ----------------------------------------------------------------------------------------
+
+
+def _describe_another_order(
+    ids: Strings, labels: Floats, given: Floats, error_of: Callable[[Floats], float]
+) -> str:
+    """Say that rows (N, D) are not in the order of their ids, "" where nothing says so."""
+    if len(labels) < _FEWEST_ORDERED:
+        return ""
+    wanted, places = _standardise(labels[:, :2]), _standardise(given[:, :2])
+    if wanted is None or places is None:
+        return ""
+    most = _MENDED * error_of(given)
+    for words, rows in _known_orders(ids, wanted, places).items():
+        if error_of(given[rows]) < most:
+            return f"{words}, the rows fit: they are in another order than their ids"
+    chance = _LARGEST_CHANCE / np.sqrt(len(labels))
+    correlations = np.abs((wanted[:, :, None] * places[:, None, :]).mean(axis=0))
+    spread = given[:, :2].std(axis=0) / labels[:, :2].std(axis=0)
+    middle = np.abs(given[:, :2].mean(axis=0) - labels[:, :2].mean(axis=0))
+    is_like = (spread > _LIKE_SPREAD) & (spread < 1 / _LIKE_SPREAD)
+    is_like &= middle < _LIKE_MIDDLE * labels[:, :2].std(axis=0)
+    if is_like.all() and (correlations < chance).all():
+        return (
+            "the answers spread as the labels do and go with them in nothing (correlation "
+            f"{correlations.max():.2f} over {len(labels)} items): are the rows in the order of "
+            "their ids?"
+        )
+    return ""
+
+
+def _known_orders(ids: Strings, wanted: Floats, places: Floats) -> dict[str, Rows]:
+    """Return orders of rows that programs give them by mistake, by what undoes them."""
+    rows = np.arange(len(ids))
+    numbered = sorted(rows.tolist(), key=lambda row: _number_key(str(ids[row])))
+    by_text, by_number = np.argsort(ids, kind="stable"), np.array(numbered)
+    steps, turned_steps = _best_shift(wanted, places), _best_shift(wanted, places[::-1])
+    turned = "read from the other end"
+    if turned_steps:
+        turned += f" and {_moved_words(turned_steps, len(ids))}"
+    return {
+        _moved_words(steps, len(ids)): np.roll(rows, steps),
+        turned: np.roll(rows[::-1], turned_steps),
+        "taken as sorted by name": np.argsort(by_text, kind="stable"),
+        "taken as sorted by number": np.argsort(by_number, kind="stable"),
+        "with ids sorted by name": by_text,
+        "with ids sorted by number": by_number,
+    }
+
+
+def _moved_words(steps: int, count: int) -> str:
+    """Say by how many rows a table is rolled, the shorter way.
+
+    >>> _moved_words(2, 10), _moved_words(9, 10)
+    ('moved down by 2', 'moved up by 1')
+    """
+    if 2 * steps > count:
+        return f"moved up by {count - steps}"
+    return f"moved down by {steps}"
+
+
+def _number_key(name: str) -> list[str | int]:
+    """Return what sorts names by the numbers in them.
+
+    >>> sorted(["p10/2", "p9/2", "p9/11"], key=_number_key)
+    ['p9/2', 'p9/11', 'p10/2']
+    """
+    pieces: list[str | int] = list(re.split(r"(\d+)", name))
+    pieces[1::2] = map(int, pieces[1::2])
+    return pieces
+
+
+def _best_shift(wanted: Floats, places: Floats) -> int:
+    """Return by how many rows to roll places (N, 2) so that they go best with those wanted."""
+    spectrum = np.fft.rfft(wanted, axis=0) * np.conj(np.fft.rfft(places, axis=0))
+    return int(np.fft.irfft(spectrum.sum(axis=1), len(wanted)).argmax())
+
+
+def _standardise(values: Floats) -> Floats | None:
+    """Return values (N, D) with mean 0 and spread 1, None where one has no spread."""
+    spread = values.std(axis=0)
+    if not (spread > 0).all():
+        return None
+    standardised: Floats = (values - values.mean(axis=0)) / spread
+    return standardised
+
+
+# --- units ----------------------------------------------------------------------------------------
 
 
 def _describe_other_unit(labels: Floats, given: Floats, *, is_far: bool) -> str:

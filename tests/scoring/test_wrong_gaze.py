@@ -51,7 +51,13 @@ def noise(like: np.ndarray, size: float) -> np.ndarray:
         (lambda p: p[:, ::-1] * 40, "once x and y are exchanged"),
         (lambda p: p / 100, "in metres"),
         (lambda p: (p - [-40, 30]) * [1, -1], "another origin"),
-        (lambda p: np.random.default_rng(3).permutation(p), ""),
+        (lambda p: np.random.default_rng(3).permutation(p), "in the order of their ids?"),
+        (lambda p: np.roll(p, 1, axis=0), "moved up by 1, the rows fit"),
+        (lambda p: np.roll(p, -7, axis=0), "moved down by 7, the rows fit"),
+        (lambda p: p[::-1], "read from the other end, the rows fit"),
+        (lambda p: np.roll(p[::-1], -1, axis=0), "read from the other end and moved up by 1"),
+        (lambda p: p[np.argsort(np.arange(FRAMES).astype(str))], "taken as sorted by name"),
+        (lambda p: np.random.default_rng(3).permutation(p) / 3 + [1, -4], ""),
         (lambda p: p + np.array([1.5, -1.0]), ""),
         (lambda p: p * 0 + 40, "far outside what eyes allow"),
     ],
@@ -93,6 +99,8 @@ def test_shares_that_go_little_with_the_labels_are_named_by_their_range(points):
         (lambda a: a[:, ::-1], "pitch and yaw exchanged"),
         (np.radians, "taken for degrees"),
         (lambda a: a + np.array([0, 0.2]), ""),
+        (lambda a: np.roll(a, 1, axis=0), "moved up by 1, the rows fit"),
+        (lambda a: np.random.default_rng(3).permutation(a), "in the order of their ids?"),
     ],
 )
 def test_directions(angles, slip, said):
