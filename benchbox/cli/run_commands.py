@@ -415,7 +415,8 @@ def score_command(
     """Score a file or folder of PREDICTIONS.
 
     .npz, .csv and the .txt of COFW-68; of landmarks also folders of .pts, COCO results, dlib XML,
-    OpenFace, OpenSeeFace, MediaPipe, InsightFace, .mat, .npy, Parquet; of gaze .txt and .mat.
+    OpenFace, OpenSeeFace, MediaPipe, InsightFace, .mat, .npy, Parquet; of gaze .txt, .mat, .h5 and
+    Parquet.
     Needs annotations, no pictures. Gaze is read as the labels of the protocol are written, unless
     options say otherwise; the record keeps how it was read.
 

@@ -15,6 +15,7 @@ from benchbox.errors import BenchboxError, DataError
 from . import bounds
 from .regular_files import check_file, library_faults
 
+_LONGEST_TEXT = 4096  # letters: ids, names
 _LARGEST = 1 << 50  # sets of pictures are larger than any memory, and read row by row
 
 
@@ -88,6 +89,34 @@ def check_dataset_size(dataset: Any, where: str, fault: type[BenchboxError] = Da
             f"{where}: {needed} bytes, of which {stored} are stored; more than "
             f"{min(bounds.LARGEST_COLUMN, allowed)} bytes; not the file of this dataset"
         )
+
+
+def read_texts(
+    file: Any, dataset: Any, where: str, fault: type[BenchboxError] = DataError
+) -> list[str]:
+    """Return the texts of a dataset of an open file, a MATLAB 7.3 cell of texts included.
+
+    Raises `fault` that begins with `where` for what holds no texts.
+    """
+    if dataset.dtype.kind == "O" and dataset.dtype.metadata and "ref" in dataset.dtype.metadata:
+        texts: list[str] = []
+        for reference in np.ravel(read_dataset(dataset, where, fault).T):
+            with library_faults(where, "cell of texts", fault):
+                cell = file[reference]
+            # many entries may refer to one large array
+            if cell.dtype.kind not in "ui" or cell.size > _LONGEST_TEXT:
+                raise fault(f"{where}: entry {len(texts) + 1} is no text")
+            codes = np.ravel(read_dataset(cell, where, fault))
+            with library_faults(where, "cell of texts", fault):
+                texts.append("".join(map(chr, codes.tolist())).strip())
+        return texts
+    if dataset.dtype.kind not in "SO":
+        raise fault(f"{where}: holds no texts")
+    with library_faults(where, "dataset of texts", fault):
+        return [
+            text.decode() if isinstance(text, bytes) else str(text)
+            for text in np.ravel(read_dataset(dataset, where, fault)).tolist()
+        ]
 
 
 def read_dataset(dataset: Any, where: str, fault: type[BenchboxError] = DataError) -> np.ndarray:

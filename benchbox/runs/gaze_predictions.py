@@ -1,4 +1,4 @@
-"""Predictions of gaze as other programs write them: CSV, `.txt`, `.npz`, `.mat`, in any convention.
+"""Predictions of gaze as other programs write them, from CSV to HDF5, in any convention.
 
 What the numbers are cannot be read off them. A file is read as the labels of the protocol are
 written (an own card: as its `source.gaze` says; all others: pitch, yaw in radians, up and left
@@ -8,7 +8,8 @@ How it was read is said, and kept in the record of the run.
 * `.csv`, `.tsv`: columns by their names, `id` or `image` among them, in any order;
 * `.txt`: blanks or commas, no header, the id first; `columns` says the order of the numbers;
 * `.npz`: `ids` and `values` (N, D); `columns` says their order;
-* `.mat` (v5): `ids` (a cell of texts) and `values` (N x D), or a variable for each column.
+* `.mat` (5 or 7.3), `.h5`: `ids` (texts) and `values` (N x D), or a variable for each column;
+* `.parquet`: columns by their names, as a CSV.
 
 Files without ids are refused, unless `in_order` says that they follow `benchbox data ids --of
 test`.
@@ -22,7 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,7 +31,7 @@ from benchbox.datasets.formats import delimited
 from benchbox.datasets.gaze import notation
 from benchbox.datasets.gaze.conventions import GazeRows, read_numbers
 from benchbox.errors import DataError, ResultError
-from benchbox.file_readers import matlab_files
+from benchbox.file_readers import hdf5_files, matlab_files, parquet_files
 from benchbox.metrics import gaze_convention_search
 from benchbox.number_text import parse_number
 from benchbox.types import GazeConvention, Predictions, Truth
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from benchbox.types import Floats
 
 _ID_COLUMNS = ("id", "image")
+_IDS = "ids"  # of .mat and .h5
+_HDF5 = (".h5", ".hdf5")
 _VALUES = ("values", "predictions")
 _MENDED = 0.6  # share of the error that another reading may leave
 _LARGEST_MAT = 256 * 1024 * 1024  # bytes
@@ -103,7 +106,7 @@ def is_read_here(path: Path, known: GazeRows | None, reading: GazeReading) -> bo
     True
     """
     suffix = path.suffix.lower()
-    if reading.given or suffix in (".txt", ".mat", ".tsv"):
+    if reading.given or suffix in (".txt", ".tsv", ".mat", ".parquet", *_HDF5):
         return True
     return known is not None and suffix == ".csv"
 
@@ -325,15 +328,17 @@ def read_gaze_table(path: Path) -> GazeTable:
     if not path.is_file():
         raise ResultError(f"{path}: no such predictions file")
     try:
-        if suffix == ".mat":
-            return _read_mat(path)
+        if suffix in (".mat", *_HDF5):
+            return _table_of_variables(*_read_variables(path), path)
+        if suffix == ".parquet":
+            return _read_parquet(path)
         if suffix == ".npz":
             return _read_npz(path)
         if suffix in (".csv", ".tsv", ".txt"):
             return _read_text_table(delimited.read_table(path))
     except DataError as error:
         raise ResultError(str(error)) from error
-    raise ResultError(f"{path.name}: predictions are .csv, .tsv, .txt, .npz or .mat")
+    raise ResultError(f"{path.name}: predictions are .csv, .tsv, .txt, .npz, .mat, .h5 or .parquet")
 
 
 def _read_text_table(table: delimited.Table) -> GazeTable:
@@ -418,29 +423,66 @@ def _read_npz(path: Path) -> GazeTable:
     return _table_of_array(arrays.ids, None, numbers, path)
 
 
-def _read_mat(path: Path) -> GazeTable:
-    content = matlab_files.read_v5(path, None, _LARGEST_MAT, ResultError)
-    names = list(content)
-    ids = None
-    if "ids" in names:
-        ids = matlab_files.read_texts(content["ids"], f"{path.name}: ids", ResultError)
+def _read_variables(path: Path) -> tuple[list[str] | None, dict[str, np.ndarray]]:
+    """Return the ids of a .mat or .h5 file, None without any, and its arrays by name."""
+    if path.suffix.lower() == ".mat" and not matlab_files.is_v73(path, ResultError):
+        content = dict(matlab_files.read_v5(path, None, _LARGEST_MAT, ResultError))
+        ids = None
+        if _IDS in content:
+            ids = matlab_files.read_texts(content.pop(_IDS), f"{path.name}: ids", ResultError)
+        return ids, {name: np.asarray(array) for name, array in content.items()}
+    # h5py shows MATLAB's column-major arrays transposed
+    transposed = path.suffix.lower() == ".mat"
+    ids, arrays = None, {}
+    with hdf5_files.open_hdf5(path, fault=ResultError) as file:
+        for name in file:
+            where = f"{path.name}: {name[:60]}"
+            dataset = hdf5_files.find_member(file, name, path.name, ResultError)
+            if name == _IDS and hasattr(dataset, "dtype"):
+                ids = hdf5_files.read_texts(file, dataset, where, ResultError)
+            elif getattr(dataset, "ndim", 0) in (1, 2) and dataset.dtype.kind in "fiu":
+                array = hdf5_files.read_dataset(dataset, where, ResultError)
+                arrays[name] = array.T if transposed else array
+    return ids, arrays
+
+
+def _table_of_variables(
+    ids: list[str] | None, arrays: Mapping[str, np.ndarray], path: Path
+) -> GazeTable:
+    """Take a matrix called `values`, or the arrays that are columns of one length."""
     columns = []
-    for name in names:
-        array = np.asarray(content[name])
+    for name, array in arrays.items():
         if name in _VALUES and array.ndim == 2 and array.dtype.kind in "fiu":
             _check_count(ids, len(array), path)
-            numbers = array.astype(np.float64)
-            return _table_of_array(ids, None, numbers, path)
-        if array.dtype.kind in "fiu" and 1 in array.shape:
+            return _table_of_array(ids, None, array.astype(np.float64), path)
+        if array.dtype.kind in "fiu" and (array.ndim == 1 or 1 in array.shape):
             columns.append(name)
     if not columns:
         raise ResultError(f"{path.name}: holds no matrix 'values' (N x 2 or N x 3) and no columns")
-    vectors: Mapping[str, Any] = {name: np.asarray(content[name]).ravel() for name in columns}
+    vectors = {name: arrays[name].ravel() for name in columns}
     count = len(vectors[columns[0]])
     columns = [name for name in columns if len(vectors[name]) == count]
     _check_count(ids, count, path)
     numbers = np.stack([vectors[name].astype(np.float64) for name in columns], axis=1)
     return _table_of_array(ids, tuple(columns), numbers, path)
+
+
+def _read_parquet(path: Path) -> GazeTable:
+    table = parquet_files.read_parquet(path, ResultError)
+    ids = None
+    columns, numbers = [], []
+    for name in table.column_names:
+        column = table.column(name)
+        if name in _ID_COLUMNS and ids is None:
+            ids = [str(cell) for cell in column.to_pylist()]
+            continue
+        array = column.to_numpy()
+        if array.dtype.kind in "fiub":
+            columns.append(name)
+            numbers.append(array.astype(np.float64))
+    if not columns:
+        raise ResultError(f"{path.name}: has no column of numbers")
+    return _table_of_array(ids, tuple(columns), np.stack(numbers, axis=1), path)
 
 
 def _check_count(ids: list[str] | None, count: int, path: Path) -> None:

@@ -122,6 +122,25 @@ def write_gaze_mat(path: Path) -> None:
     savemat(path, {"values": np.ones((2, 3)), "ids": ids}, appendmat=False)
 
 
+def write_gaze_hdf5(path: Path) -> None:
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        file["ids"] = ["a", "b"]
+        file["values"] = np.ones((2, 3))
+
+
+def write_gaze_v73(path: Path) -> None:
+    import h5py
+
+    with h5py.File(path, "w", userblock_size=512) as file:
+        for name in "ab":
+            file[f"#refs#/{name}"] = np.array([[ord(name)]], np.uint16)
+        cells = [file[f"#refs#/{name}"].ref for name in "ab"]
+        file["ids"] = np.array([cells], h5py.ref_dtype)
+        file["values"] = np.ones((3, 2))
+
+
 def write_labels(path: Path) -> None:
     ids, size = np.array(["a", "b"]), (1, 2)
     pseudo_labels.write_pseudo_labels(
@@ -241,6 +260,9 @@ TARGETS = [
     Target("g.npz", packed(write_gaze), gaze_predictions.read_gaze_table),
     Target("g.csv", text("id,pitch,yaw\na,0.1,0.2\n"), gaze_predictions.read_gaze_table),
     Target("g.mat", packed(write_gaze_mat), gaze_predictions.read_gaze_table),
+    Target("h.mat", packed(write_gaze_v73), gaze_predictions.read_gaze_table),
+    Target("g.h5", packed(write_gaze_hdf5), gaze_predictions.read_gaze_table),
+    Target("g.parquet", packed(write_parquet), gaze_predictions.read_gaze_table),
     Target("l.npz", packed(write_labels), pseudo_labels.read_pseudo_labels),
     Target("synth-300w-full.toml", text(CARD), lambda path: protocol_card.load_protocol(str(path))),
     Target("method.toml", text(METHOD), read_card),

@@ -9,8 +9,11 @@ import re
 from pathlib import Path
 
 import cv2
+import h5py
 import numpy as np
+import pyarrow
 import pytest
+from pyarrow import parquet
 from scipy.io import savemat
 from scipy.spatial.transform import Rotation
 
@@ -114,7 +117,27 @@ def test_yaw_to_the_right_in_degrees_is_read_as_the_card_says(world):
     assert truth.clusters.tolist() == [str(row // 4) for row in range(HALF, ROWS)]
 
 
-@pytest.mark.parametrize("kind", ["csv", "tsv", "txt", "npz", "mat", "mat columns"])
+def write_hdf5(path, **arrays):
+    with h5py.File(path, "w") as file:
+        for name, array in arrays.items():
+            file[name] = array
+
+
+def write_v73(path, ids, values):
+    """Write what MATLAB writes: arrays turned round, a cell of references to codes of letters."""
+    with h5py.File(path, "w") as file:
+        references = []
+        for number, name in enumerate(ids):
+            file[f"#refs#/{number}"] = np.array([[ord(letter)] for letter in name], np.uint16)
+            references.append(file[f"#refs#/{number}"].ref)
+        file["ids"] = np.array([references], h5py.ref_dtype)
+        file["values"] = values.T
+
+
+KINDS = ["csv", "tsv", "txt", "npz", "mat", "mat columns", "mat 7.3", "h5", "h5 columns", "parquet"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_file_gives_the_same_score(world, kind):
     """Every answer 3° of yaw off; rows in reverse order, yaw first."""
     world.angle_tables()
@@ -135,6 +158,17 @@ def test_every_kind_of_file_gives_the_same_score(world, kind):
         world.write("p.txt", [line.replace(",", " ") for line in lines])
     elif kind == "npz":
         np.savez(path, ids=np.array(ids), values=values)
+    elif kind == "parquet":
+        columns = {"id": ids, "yaw": values[:, 0], "pitch": values[:, 1]}
+        parquet.write_table(pyarrow.table(columns), path)
+        said = {}
+    elif kind == "mat 7.3":
+        write_v73(path, ids, values)
+    elif kind == "h5":
+        write_hdf5(path, ids=ids, values=values)
+    elif kind == "h5 columns":
+        write_hdf5(path, ids=np.array(ids, "S"), yaw=values[:, 0], pitch=values[:, 1])
+        said = {}
     elif kind == "mat":
         savemat(path, {"ids": np.array(ids, object), "values": values})
     else:
@@ -498,3 +532,25 @@ def test_a_set_with_two_frames_asks_which_one_is_meant(world):
     with pytest.raises(ResultError, match=r"--frame: is missing; .*camera \| normalised"):
         read()
     np.testing.assert_allclose(read(frame="normalised").values, vectors, atol=1e-12)
+
+
+def test_a_cell_that_refers_to_a_large_array_is_no_text(tmp_path):
+    """The trap: a thousand entries of a few bytes that refer to one array of a gigabyte."""
+    path = tmp_path / "p.mat"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("#refs#/a", (1 << 20,), np.uint16, chunks=(1 << 20,), compression=1)
+        file["ids"] = np.array([[file["#refs#/a"].ref] * 1000], h5py.ref_dtype)
+        file["values"] = np.ones((2, 1000))
+    with pytest.raises(ResultError, match="p.mat: ids: entry 1 is no text"):
+        gaze_predictions.read_gaze_table(path)
+
+
+def test_hdf5_without_numbers_and_links_are_refused(tmp_path):
+    path = tmp_path / "p.h5"
+    write_hdf5(path, ids=["a", "b"])
+    with pytest.raises(ResultError, match="p.h5: holds no matrix 'values'"):
+        gaze_predictions.read_gaze_table(path)
+    with h5py.File(path, "a") as file:
+        file["values"] = h5py.ExternalLink("other.h5", "values")
+    with pytest.raises(ResultError, match="'values' is a link to another place"):
+        gaze_predictions.read_gaze_table(path)

@@ -124,10 +124,7 @@ def _read_v73(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
             if key.startswith("#") or not hasattr(value, "dtype"):
                 continue
             if value.dtype.kind == "O":  # references to texts
-                where = f"{path.name}: {key}"
-                for reference in np.ravel(hdf5_files.read_dataset(value, where, ResultError).T):
-                    codes = np.ravel(hdf5_files.read_dataset(file[reference], where, ResultError))
-                    names.append("".join(map(chr, codes.tolist())))
+                names += hdf5_files.read_texts(file, value, f"{path.name}: {key}", ResultError)
             elif value.dtype.kind in "fiu" and value.size > 2:
                 # h5py shows MATLAB's column-major arrays transposed
                 stored = hdf5_files.read_dataset(value, f"{path.name}: {key}", ResultError)
