@@ -80,12 +80,7 @@ def test_the_committed_site_is_what_the_committed_results_render():
 
 
 def test_the_committed_results_are_no_worse_than_their_baseline():
-    """The regression gate, as `benchbox check --baseline results/baseline.json --rescore` is:
-    cards, data and scores.
-
-    Runs on rendered faces are scored again from their predictions; the others where the licensed
-    annotations are.
-    """
+    """The regression gate, as `benchbox check --baseline results/baseline.json` is."""
     from benchbox.analysis import regression_gate
 
     results = TOP / "results"
@@ -94,9 +89,38 @@ def test_the_committed_results_are_no_worse_than_their_baseline():
         for change in regression_gate.find_changes(results, results / "baseline.json")
         if change.regression
     ] == []
-    again, left = regression_gate.rescore_runs(
-        results, Path(os.environ.get("BENCHBOX_DATA", TOP / "data"))
-    )
+
+
+# what hides a point is known once the picture is drawn: minutes for two whole sets
+DRAWN_LABELS = ("synth-cofw*", "synth-aflw*")
+
+
+def test_the_committed_results_are_scored_again_to_the_same(tmp_path):
+    """As `benchbox check --rescore` does: runs on rendered faces from their predictions; the others
+    where the licensed annotations are. Those on `DRAWN_LABELS` are in a slow test."""
+    score_again(tmp_path / "results", shutil.ignore_patterns(*DRAWN_LABELS))
+
+
+@pytest.mark.slow
+def test_the_committed_results_on_drawn_labels_are_scored_again_to_the_same(tmp_path):
+    kept = {path for pattern in DRAWN_LABELS for path in (TOP / "results").glob(pattern)}
+
+    def leave_others_out(folder, names):
+        if Path(folder) != TOP / "results":
+            return []
+        return [name for name in names if TOP / "results" / name not in kept]
+
+    assert kept
+    score_again(tmp_path / "results", leave_others_out)
+
+
+def score_again(results, ignore):
+    """Copy the runs that are not to be ignored, and score them again."""
+    from benchbox.analysis import regression_gate
+
+    shutil.copytree(TOP / "results", results, ignore=ignore)
+    data = Path(os.environ.get("BENCHBOX_DATA", TOP / "data"))
+    again, left = regression_gate.rescore_runs(results, data)
     assert again == []
     # without the options of a card
     sets = {line.partition("/")[0].partition("+")[0] for line in left}

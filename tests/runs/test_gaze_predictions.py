@@ -541,14 +541,14 @@ def test_a_cell_that_refers_to_a_large_array_is_no_text(tmp_path):
         file.create_dataset("#refs#/a", (1 << 20,), np.uint16, chunks=(1 << 20,), compression=1)
         file["ids"] = np.array([[file["#refs#/a"].ref] * 1000], h5py.ref_dtype)
         file["values"] = np.ones((2, 1000))
-    with pytest.raises(ResultError, match="p.mat: ids: entry 1 is no text"):
+    with pytest.raises(ResultError, match=r"p.mat: ids: entry 1 is no text"):
         gaze_predictions.read_gaze_table(path)
 
 
 def test_hdf5_without_numbers_and_links_are_refused(tmp_path):
     path = tmp_path / "p.h5"
     write_hdf5(path, ids=["a", "b"])
-    with pytest.raises(ResultError, match="p.h5: holds no matrix 'values'"):
+    with pytest.raises(ResultError, match=r"p.h5: holds no matrix 'values'"):
         gaze_predictions.read_gaze_table(path)
     with h5py.File(path, "a") as file:
         file["values"] = h5py.ExternalLink("other.h5", "values")
