@@ -9,9 +9,9 @@ Where nothing overlaps at all the points are of another frame, and no number is 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
@@ -24,6 +24,8 @@ from .found_face import FoundFace
 
 if TYPE_CHECKING:
     from benchbox.types import Floats, Truth
+
+Value = TypeVar("Value")
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
@@ -39,6 +41,39 @@ def name_of_picture(name: str) -> str:
     if suffix in _PICTURES:
         plain = plain[: -len(suffix)]
     return plain
+
+
+class NamedPictures(Generic[Value]):
+    """Values of pictures that are found by their names, with more or fewer folders before them.
+
+    One name must be the end of the other: `train/1` is not `test/1`, whatever their last parts.
+
+    >>> pictures = NamedPictures([("helen/testset/1.jpg", "a"), ("lfpw/testset/1.png", "b")])
+    >>> pictures.find("300w/helen/testset/1.jpg"), pictures.find("1"), pictures.find("ibug/1.jpg")
+    (['a'], ['a', 'b'], [])
+    """
+
+    def __init__(self, named: Iterable[tuple[str, Value]]) -> None:
+        self._by_last: dict[str, list[tuple[str, Value]]] = {}
+        for picture, value in named:
+            name = name_of_picture(picture)
+            self._by_last.setdefault(name.rpartition("/")[2], []).append((name, value))
+
+    def find(self, name: str) -> list[Value]:
+        """Return the values of the pictures that may be called so; the exact name's alone."""
+        wanted = name_of_picture(name)
+        near = self._by_last.get(wanted.rpartition("/")[2], [])
+        exact = [value for known, value in near if known == wanted]
+        return exact or [value for known, value in near if _is_end(known, wanted)]
+
+    def find_elsewhere(self, name: str) -> list[Value]:
+        """Return the values of the pictures whose last part alone is the same."""
+        last = name_of_picture(name).rpartition("/")[2]
+        return [value for _, value in self._by_last.get(last, [])]
+
+
+def _is_end(one: str, other: str) -> bool:
+    return f"/{one}".endswith(f"/{other}") or f"/{other}".endswith(f"/{one}")
 
 
 def answer_by_picture(
@@ -68,10 +103,15 @@ def answer_by_picture(
         rows_of.setdefault(name_of_picture(images[item]), []).append(row)
     by_picture, strangers = _sort_by_picture(faces, rows_of, where)
     if strangers and not by_picture:
-        raise ResultError(
-            f"{where}: no picture of it is tested: it has {next(iter(strangers))!r}, the protocol "
-            f"{next(iter(images.values()))!r}"
-        )
+        name = next(iter(strangers))
+        advice = f"the protocol has {next(iter(images.values()))!r}"
+        other = NamedPictures((known, known) for known in rows_of).find_elsewhere(name)
+        if other:
+            advice = (
+                f"{other[0]!r} differs in the folder; where the picture is the same, strike the "
+                "folder out"
+            )
+        raise ResultError(f"{where}: no picture of it is tested: it has {name!r}, {advice}")
     answers: dict[str, Floats] = {}
     left_over = 0
     apart: list[Floats] = []  # the only detection of a picture with one face, and elsewhere
@@ -119,8 +159,9 @@ def _sort_by_picture(
     """Return the detections of each tested picture, and how many there are of each other one."""
     by_picture: dict[str, list[FoundFace]] = {}
     strangers: Counter[str] = Counter()
+    known = NamedPictures((name, name) for name in rows_of)
     for face in faces:
-        key = _known_picture(face.image, rows_of, where)
+        key = _known_picture(face.image, known, where)
         if key:
             by_picture.setdefault(key, []).append(face)
         else:
@@ -128,13 +169,9 @@ def _sort_by_picture(
     return by_picture, strangers
 
 
-def _known_picture(name: str, known: Mapping[str, list[int]], where: str) -> str:
+def _known_picture(name: str, known: NamedPictures[str], where: str) -> str:
     """Return the key of a picture, "" if it is none of the protocol's."""
-    key = name_of_picture(name)
-    if key in known:
-        return key
-    last = key.rpartition("/")[2]
-    found = [other for other in known if other.rpartition("/")[2] == last]
+    found = known.find(name)
     if len(found) > 1:
         raise ResultError(f"{where}: {name!r} may be {found[0]!r} or {found[1]!r}: give the folder")
     return found[0] if found else ""

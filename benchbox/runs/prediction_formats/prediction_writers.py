@@ -35,7 +35,7 @@ from benchbox.types import Index, Predictions, Protocol, Truth
 
 from . import arrays, coco_results, detections, trackers, turned_pictures
 from .found_face import FoundFace, FoundFaces, Hints, read_rows, read_sizes
-from .match_faces import answer_by_picture, name_of_picture
+from .match_faces import NamedPictures, answer_by_picture, name_of_picture
 
 if TYPE_CHECKING:
     from benchbox.types import Bools, Floats
@@ -237,14 +237,13 @@ def _turn_faces(
 ) -> list[FoundFace]:
     """Return detections with those on turned pictures read in the frame that labels are not in."""
     names = _picture_names(truth, index)
-    by_picture = {}
-    for item, picture in turned.items():
-        by_picture[name_of_picture(names[item]).rpartition("/")[2]] = picture
+    by_picture = NamedPictures((names[item], picture) for item, picture in turned.items())
 
     def picture_of(face: FoundFace) -> turned_pictures.TurnedPicture | None:
         if face.item:
             return turned.get(face.item)
-        return by_picture.get(name_of_picture(face.image).rpartition("/")[2])
+        found = by_picture.find(face.image)
+        return found[0] if found else None
 
     return turned_pictures.turn_faces(faces, picture_of, index.origin, shares=shares)
 
@@ -333,21 +332,22 @@ def _size_finder(
 
         return listed
     find = getattr(open_protocol_dataset(protocol), "picture_files", None)
-    files = {}
+    named: list[tuple[str, tuple[str, Path]]] = []
     if find is not None:
         names = _picture_names(truth, index)
         for item, file in find(data).items():
             if item in names:
-                files[name_of_picture(names[item]).rpartition("/")[2]] = (item, file)
+                named.append((names[item], (item, file)))
+    files = NamedPictures(named)
 
     def opened(image: str) -> tuple[int, int]:
-        found = files.get(name_of_picture(image).rpartition("/")[2])
-        if found is None:
+        found = files.find(image)
+        if not found:
             raise ResultError(
                 f"shares of {image!r} need its width and height: say --sizes FILE, a CSV with "
                 "image,width,height, or let the card find the pictures"
             )
-        return turned_pictures.size_as_read(protocol, data, *found)
+        return turned_pictures.size_as_read(protocol, data, *found[0])
 
     return opened
 
@@ -463,12 +463,11 @@ def _with_ids(named: list[FoundFace], truth: Truth, index: Index) -> list[FoundF
         prediction_files.spell_ids([face.item for face in named], truth.ids.tolist())
     ):
         return named
-    items_on: dict[str, list[str]] = {}
-    for item, picture in _picture_names(truth, index).items():
-        items_on.setdefault(name_of_picture(picture).rpartition("/")[2], []).append(item)
+    pictures = _picture_names(truth, index)
+    items_on = NamedPictures((picture, item) for item, picture in pictures.items())
     renamed = []
     for face in named:
-        items = items_on.get(name_of_picture(face.item).rpartition("/")[2], [])
+        items = items_on.find(face.item)
         renamed.append(replace(face, item=items[0]) if len(items) == 1 else face)
     return renamed
 

@@ -9,8 +9,10 @@ from benchbox.authoring.new_protocol import Wishes, new_protocol
 from benchbox.datasets import shape_fit
 from benchbox.errors import ResultError
 from benchbox.layouts import MAPS, convert_points
-from benchbox.runs.prediction_formats.found_face import NO_HINTS, Hints
+from benchbox.runs.prediction_formats import prediction_writers
+from benchbox.runs.prediction_formats.found_face import NO_HINTS, FoundFace, Hints
 from benchbox.runs.score_file import score_predictions_file
+from benchbox.types import Index, Truth
 
 COUNT = 68
 
@@ -293,6 +295,38 @@ def test_a_file_named_by_its_picture_answers_the_only_face_there(card, tmp_path)
     folder = write_pts(tmp_path / "one", 1.0, names=["a"])
     scores = score(card, folder, missing_failed=True)
     assert (scores.failed, value(scores)) == (2, pytest.approx(0, abs=1e-6))
+
+
+def move_pictures(card, folder):
+    """Call the pictures of the card by a folder, and its items as well."""
+    text = (card.root / "truth.csv").read_text()
+    for name, image in (("a", "a.jpg"), ("b_1", "b.jpg"), ("b_2", "b.jpg")):
+        text = text.replace(f"\n{name},{image}", f"\n{folder}/{name},{folder}/{image}")
+    (card.root / "truth.csv").write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("00001", "test/00001"), ("root/test/00001", "test/00001"), ("train/00001", "train/00001")],
+)
+def test_ids_of_another_folder_are_other_items(given, expected):
+    """The trap: with --origin `train/00001` was taken for `test/00001`, of another face."""
+    ids = np.array(["test/00000", "test/00001"])
+    truth = Truth(ids, np.zeros((2, COUNT, 2)), {"all": np.ones(2, bool)}, ids)
+    index = Index("own", ids, np.full(2, "test"), truth.values, {}, ids, read=str)
+    (found,) = prediction_writers._with_ids([FoundFace(face(), item=given)], truth, index)
+    assert found.item == expected
+
+
+def test_pictures_of_another_folder_are_other_pictures(card, tmp_path):
+    move_pictures(card, "test")
+    file, names = write_coco(tmp_path, (1, face(), 0.9))
+    assert score(card, file, names=names).failed == 2  # a.jpg is the end of test/a.jpg
+    names.write_text(names.read_text().replace('"a.jpg"', '"/home/me/test/a.jpg"'))
+    assert score(card, file, names=names).failed == 2
+    names.write_text(names.read_text().replace("/home/me/test/a.jpg", "train/a.jpg"))
+    with pytest.raises(ResultError, match=r"'train/a.jpg', 'test/a' differs in the folder"):
+        score(card, file, names=names)
 
 
 def test_droppings_beside_openface_s_tables_are_passed_over(card, tmp_path):
