@@ -259,7 +259,7 @@ _STATEMENTS = (
     ("code", "URL", "Where its code is had."),
     ("year", "YYYY", "Year of the publication."),
     ("box", "TEXT", "Box given at test: detector, ground_truth, own or in words."),
-    ("trained-on", "TEXT", "Training data, if others than the card's."),
+    ("trained-on", "TEXT", "Training data: the card's own by their name (300-W), or others."),
     ("extra-data", "TEXT", "Training data beside the card's."),
     ("checkpoint", "TEXT", "How it was chosen, if known: chosen on the test set."),
 )

@@ -100,7 +100,7 @@ def submit_command(
         predictions, wanted, root, out, print_note, reading, hints
     )
     click.echo(score.format_scores(scored.scores, scored.protocol, terminal_width()))
-    click.echo(f"score: {headline_with_rank(scored, results)}")
+    click.echo(f"score: {headline_with_rank(scored, results, stated=stated)}")
     click.echo(f"wrote {folder}: commit it and open a pull request; nothing else is needed")
 
 

@@ -97,6 +97,16 @@ def test_the_rank_is_that_of_the_leaderboard(world):
     own = world.results / "tiny" / "one" / "submitted" / "0"
     left = rank_preview.preview_rank(world.results, two.protocol, two.scores, own=own)
     assert left.rows == 2
+    why = rank_preview.why_not_ranked
+    assert why(two.protocol, stored=own) == ""
+    apart = {"seen_test": "no", "trained_on": "WFLW"}
+    assert why(two.protocol, stated=apart) == "trained on WFLW"
+    assert why(two.protocol, stated={"seen_test": "unknown"}) == (
+        "whether its training saw the test items is not known"
+    )
+    # the trap: `submit` asks for the training data, and the card's own made the row stand apart
+    the_card_s = {"seen_test": "no", "trained_on": two.protocol.dataset.upper()}
+    assert why(two.protocol, stated=the_card_s) == ""
     empty = world.results / "none"
     assert rank_preview.preview_rank(empty, two.protocol, two.scores) is None
 

@@ -254,7 +254,7 @@ def conditions_apart(protocol: Protocol, facts: RowFacts, *, box_matters: bool =
             reasons.append(BOX_NOT_STATED)
         elif facts.box != protocol.box:
             reasons.append(f"{describe_box(facts.box)}, not {describe_box(protocol.box)}")
-    if facts.trained_on:
+    if facts.trained_on and not _is_own_training(facts.trained_on, protocol):
         reasons.append(f"trained on {facts.trained_on}")
     if facts.extra_data:
         reasons.append(f"trained with further data: {facts.extra_data}")
@@ -263,6 +263,19 @@ def conditions_apart(protocol: Protocol, facts: RowFacts, *, box_matters: bool =
     if facts.checkpoint == "chosen on the test set":
         reasons.append("its checkpoint was chosen on the test set")
     return reasons
+
+
+def _is_own_training(stated: str, protocol: Protocol) -> bool:
+    """Tell whether training data that are stated are the set that the card trains on, by its name.
+
+    Small letters, blanks and dashes do not matter: 300-W is `300w`.
+    """
+    own = protocol.train_dataset or protocol.dataset
+    return _letters_and_digits(stated) == _letters_and_digits(own)
+
+
+def _letters_and_digits(text: str) -> str:
+    return "".join(filter(str.isalnum, text.casefold()))
 
 
 def _source_of(cell: ReferenceRow, references: References) -> PaperSource:

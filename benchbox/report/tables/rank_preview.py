@@ -6,17 +6,23 @@ import glob
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from benchbox.errors import ResultError
 from benchbox.metrics import ranks
 from benchbox.report.inputs import group_by_seed, results
+from benchbox.report.inputs.paper_rows import conditions_apart
 from benchbox.report.inputs.results import Result
+from benchbox.runs.run_folders import read_run
 from benchbox.scoring import headline
-from benchbox.types import MethodCard, Protocol, Scores
+from benchbox.types import MethodCard, Protocol, RowFacts, Scores
 
-from .rows import why_not_comparable
+from .rows import SEEN_UNKNOWN, why_not_comparable
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -31,8 +37,39 @@ class RankPreview:
         return f"rank {self.rank} of {self.rows}"
 
 
+def why_not_ranked(
+    protocol: Protocol,
+    *,
+    stored: Path | None = None,
+    stated: Mapping[str, str] = NOTHING,
+    methods: Mapping[str, MethodCard] = NOTHING,
+) -> str:
+    """Say why a row would have no rank, "" where it would have one.
+
+    `stored` is the folder of its run; without one it rests on what is `stated` of a submission.
+    """
+    if stored is not None:
+        return why_not_comparable(results.read_result(read_run(stored)), protocol, methods)
+    facts = RowFacts(
+        box=stated.get("box", "") or protocol.box,
+        trained_on=stated.get("trained_on", ""),
+        extra_data=stated.get("extra_data", ""),
+        seen_test=stated.get("seen_test", "unknown"),
+        checkpoint=stated.get("checkpoint", ""),
+    )
+    reasons = conditions_apart(protocol, facts)
+    if facts.seen_test == "unknown":
+        reasons.append(SEEN_UNKNOWN)
+    return "; ".join(reasons)
+
+
 def preview_rank(
-    folder: Path, protocol: Protocol, scores: Scores, *, own: Path | None = None
+    folder: Path,
+    protocol: Protocol,
+    scores: Scores,
+    *,
+    own: Path | None = None,
+    methods: Mapping[str, MethodCard] = NOTHING,
 ) -> RankPreview | None:
     """Rank scores among those stored below a folder of results.
 
@@ -43,11 +80,10 @@ def preview_rank(
     group, metric, _ = headline.ranking_score(scores, protocol)
     found, _ = results.read_results(folder, glob.escape(protocol.name))
     others = [result for result in found if own is None or result.run.folder.parent != own.parent]
-    others = [result for result in others if not why_not_comparable(result, protocol)]
+    others = [result for result in others if not why_not_comparable(result, protocol, methods)]
     mine = _columns_of_group(scores.errors, group, metric)
     tables, owners = [], []
-    no_cards: Mapping[str, MethodCard] = {}
-    for number, runs in enumerate(group_by_seed.group_runs(others, no_cards)):
+    for number, runs in enumerate(group_by_seed.group_runs(others, methods)):
         for result in runs:
             table = _comparable_table(result, scores.errors, group, metric)
             if table is not None:

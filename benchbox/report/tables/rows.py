@@ -28,6 +28,7 @@ from .costs import NO_COST, Cost, Profiles
 
 _FEWEST_VALUES = 3  # in a column that is not folded away
 _LONGEST_VARIANT = 44  # letters of a variant in a row's name
+SEEN_UNKNOWN = "whether its training saw the test items is not known"
 RENDERED = "synth-"  # data sets of this kind are our own
 KINDS: tuple[RunKind, ...] = ("paper", "weights", "trained", "submitted")
 
@@ -419,7 +420,7 @@ def why_not_comparable(
         reasons.append("budget smoke: shows that the code runs, not how well it does")
     reasons += conditions_apart(protocol, facts, box_matters=box_matters)
     if facts.seen_test == "unknown":
-        reasons.append("whether its training saw the test items is not known")
+        reasons.append(SEEN_UNKNOWN)
     return "; ".join(reasons)
 
 
