@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from benchbox.errors import BenchboxError, DataError
+from benchbox.errors import BenchboxError
 
 from .main_group import exit_failed, main
 from .printing import paint, print_columns, print_document, print_json
@@ -22,7 +22,7 @@ from .shared_options import (
 )
 
 if TYPE_CHECKING:
-    from benchbox.types import Access, Dataset, Protocol
+    from benchbox.types import Access, Protocol
 
 
 _LEVEL_COLOURS = {
@@ -98,7 +98,7 @@ def verify_dataset(dataset: str, deep: bool, data: Path | None, as_json: bool) -
     Exit 1 unless whole.
     """
     from benchbox import datasets
-    from benchbox.datasets import verify
+    from benchbox.datasets import presence, verify
     from benchbox.protocols import protocol_card
 
     root = data_root(data)
@@ -110,7 +110,7 @@ def verify_dataset(dataset: str, deep: bool, data: Path | None, as_json: bool) -
     else:
         cards = _cards_testing_on(dataset)
         module = datasets.open_dataset(dataset)
-    _require_dataset(module, root, dataset)
+    presence.require_dataset(name, module, root, custom=dataset.endswith(".toml"))
     findings = []
     for finding in verify.examine_dataset(name, module, root, cards, deep=deep):
         findings.append(finding)
@@ -136,16 +136,6 @@ def _cards_testing_on(dataset: str) -> list[Protocol]:
         if card.dataset == dataset:
             cards.append(card)
     return cards
-
-
-def _require_dataset(module: Dataset, root: Path, name: str) -> None:
-    access = module.ACCESS
-    if access.folder and not (root / access.folder).is_dir():
-        raise DataError(
-            f"{access.title} is missing: no folder {root / access.folder};"
-            f" get it at {access.where} ({access.terms}),"
-            f" `benchbox data where {name}` shows how it must lie"
-        )
 
 
 @data_group.command(name="ids")

@@ -20,7 +20,7 @@ import numpy as np
 from benchbox.errors import DataError
 from benchbox.types import ExtraPictures, Index, Protocol
 
-from . import open_dataset, open_protocol_dataset, perturb, select
+from . import open_dataset, open_protocol_dataset, perturb, presence, select
 from .formats import box_csv
 from .index import join_indexes, take_rows
 from .label_bounds import read_index
@@ -83,7 +83,7 @@ def assemble_index(
     indexes = {}
     for name, dataset in required_datasets(protocol, training=training).items():
         index = known.get(name) or read_index(dataset, root, pixels=pixels)
-        indexes[name] = _add_detector_boxes(protocol, index, root / dataset.ACCESS.folder)
+        indexes[name] = _add_detector_boxes(protocol, index, root, dataset.ACCESS.folder)
     index = indexes[protocol.dataset]
     if not training:
         # A scorer meets the truth of turned pictures; boxes and training labels do not concern it.
@@ -107,16 +107,18 @@ def assemble_test_index(protocol: Protocol, root: Path) -> Index:
     """
     dataset = open_protocol_dataset(protocol)
     index = dataset.index(root, pixels=True)
-    index = _add_detector_boxes(protocol, index, root / dataset.ACCESS.folder)
+    index = _add_detector_boxes(protocol, index, root, dataset.ACCESS.folder)
     return perturb.perturb_index(replace(protocol, noise=0.0), index)
 
 
-def _add_detector_boxes(protocol: Protocol, index: Index, folder: Path) -> Index:
+def _add_detector_boxes(protocol: Protocol, index: Index, root: Path, name: str) -> Index:
+    folder = root / name
     with_boxes = box_csv.add_boxes(index, folder, protocol.box)
     is_option = protocol.box in protocol.options.get("box", ())
     is_tested = index.dataset == protocol.dataset
     if protocol.box not in with_boxes.boxes and is_option and is_tested:
         path = box_csv.box_file(folder, protocol.box)
+        presence.require_root(root)
         raise DataError(
             f"{protocol.name}: there is no file {path}; run the detector on the pictures and write "
             "id,x0,y0,x1,y1 in the dataset's own frame there"

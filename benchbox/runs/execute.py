@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbox import __version__, layouts
-from benchbox.datasets import assemble
+from benchbox.data_place import describe_missing_root
+from benchbox.datasets import assemble, presence
 from benchbox.datasets import split as splits
 from benchbox.errors import BenchboxError, DataError, PluginError, ProtocolError, ResultError
 from benchbox.plugins import (
@@ -794,18 +795,13 @@ def open_test_index(protocol: Protocol, root: Path) -> Index:
 
 
 def require_data(protocol: Protocol, root: Path, *, training: bool = True) -> None:
-    """Raise DataError unless a protocol's folders are there, saying where they are had."""
+    """Raise DataError unless the data root and a protocol's folders are there.
+
+    Says where they are had; what is rendered needs neither.
+    """
     for name, module in assemble.required_datasets(protocol, training=training).items():
-        access = module.ACCESS
-        if not access.folder or (root / access.folder).is_dir():
-            continue
-        message = (
-            f"{access.title} is missing: no folder {root / access.folder}; get it at "
-            f"{access.where} ({access.terms}), `benchbox data where {name}` shows how it must lie"
-        )
-        if protocol.twin:
-            message += f"; without it, the protocol {protocol.twin} runs now on synthetic faces"
-        raise DataError(message)
+        custom = protocol.source is not None and name == protocol.dataset
+        presence.require_dataset(name, module, root, custom=custom, twin=protocol.twin or "")
 
 
 def pretrained_weights(params: Mapping[str, Any], root: Path) -> Path | None:
@@ -823,8 +819,9 @@ def pretrained_weights(params: Mapping[str, Any], root: Path) -> Path | None:
             f"weights = {name!r}: must be a path under the data root {root}, or {SCRATCH}"
         )
     if not (root / path).exists():
+        absence = describe_missing_root(root) or "no such weights"
         raise DataError(
-            f"{root / path}: no such weights; "
+            f"{root / path}: {absence}; "
             f"put them there, or `benchbox run … --set weights={SCRATCH}` begins without"
         )
     return (root / path).absolute()

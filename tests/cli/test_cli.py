@@ -187,7 +187,7 @@ def test_bad_input_to_run_is_one_line_and_writes_nothing(world, tmp_path):
     )
     one_line_fault(
         call(*run_words(world, "centre", "--data", tmp_path / "no")),
-        "missing: no folder .* get it at http",
+        "missing: there is no data root .* get it at http",
     )
     one_line_fault(
         call(*run_words(world, "centre", "--results", csv)), "no folder that can be written to"

@@ -277,7 +277,8 @@ def test_what_is_unknown_or_missing_is_told_before_anything_is_written(
     with pytest.raises(PluginError, match="unknown method 'center'"):
         execute.run_method(request_for("center"))
     missing = (
-        r"YouTube Faces .* missing: no folder .*; get it at https.* \(.*\), "
+        r"YouTube Faces .* missing: there is no data root .*nowhere: say .*; "
+        r"get it at https.* \(.*\), "
         r".*the protocol synth-300w-common runs now"
     )
     with pytest.raises(DataError, match=missing):
