@@ -7,7 +7,6 @@ can be made again, so that is no reason to stop.
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -39,8 +38,9 @@ def _users_cache() -> Path:
     if hasattr(os, "getuid"):
         owner = f"-{os.getuid()}"
     instead = Path(tempfile.gettempdir()) / f"benchbox-cache{owner}"
-    print(
-        f"note: no home folder is known, so caches lie in {instead}; set {VARIABLE} or HOME",
-        file=sys.stderr,
+    from benchbox import progress  # rarely needed, and slow to load
+
+    progress.print_note(
+        f"no home folder is known, so caches lie in {instead}; set {VARIABLE} or HOME"
     )
     return instead

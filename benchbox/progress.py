@@ -30,6 +30,12 @@ def is_quiet() -> bool:
     return _quiet
 
 
+def print_note(text: str) -> None:
+    """Say a note on stderr, where no `say` is at hand; quiet commands and other ranks say none."""
+    if not _quiet and process_number() == 0:
+        sys.stderr.write(f"note: {text}\n")
+
+
 class _LogLine(tqdm):  # type: ignore[misc]
     """A bar for a log: silent until it is closed."""
 

@@ -82,7 +82,9 @@ def limit_ending(code: int) -> None:
 
 def _end_after_patience(code: int) -> None:
     time.sleep(_PATIENCE_S)
-    sys.stderr.write("note: a thread or process that a method left behind was not waited for\n")
+    from benchbox import progress
+
+    progress.print_note("a thread or process that a method left behind was not waited for")
     if "multiprocessing" in sys.modules:
         import multiprocessing
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchbox import progress
 from benchbox.errors import PluginError
 
 _PAUSE_S = 0.2  # between two looks at a process's memory
@@ -39,7 +39,7 @@ def run_limited(command: Sequence[str], name: str, limits: Limits, **more: Any) 
     be run.
     """
     if limits.memory_gb and not Path("/proc").is_dir():
-        sys.stderr.write(f"note: {name}: its memory cannot be watched on this system\n")
+        progress.print_note(f"{name}: its memory cannot be watched on this system")
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, **more)
     try:
         return _wait_within_limits(process, name, limits)

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from benchbox import progress
 from benchbox.errors import PluginError, ProtocolError, ResultError
 from benchbox.file_readers.regular_files import short_reason
 from benchbox.plugins import method_card
@@ -185,8 +186,15 @@ _START = (
 
 
 def run_command(request: RunRequest) -> list[str]:
-    """Return the words that run a request in a process of its own."""
-    return [sys.executable, "-P", "-c", _START, json.dumps(_import_path()), *_words(request)]
+    """Return the words that run a request in a process of its own, as quiet as this one."""
+    start = [sys.executable, "-P", "-c", _START, json.dumps(_import_path())]
+    loudness = ["-q"] if progress.is_quiet() else []
+    return [*start, *_words(request), *loudness]
+
+
+def _child_stdout() -> int:
+    """Return where results of a child go: they are progress here, which quiet sweeps lack."""
+    return subprocess.DEVNULL if progress.is_quiet() else _STDERR
 
 
 def paste_command(request: RunRequest) -> str:
@@ -280,7 +288,9 @@ def run_locally(requests: Sequence[RunRequest]) -> Iterator[tuple[RunRequest, in
     for request in requests:
         # A session of its own: Ctrl-C reaches the child once, through us, and never while it is
         # already stopping.
-        child = subprocess.Popen(run_command(request), stdout=_STDERR, start_new_session=True)
+        child = subprocess.Popen(
+            run_command(request), stdout=_child_stdout(), start_new_session=True
+        )
         try:
             code = child.wait()
         except BaseException:
@@ -316,8 +326,9 @@ def run_on_ray(requests: Sequence[RunRequest]) -> Iterator[tuple[RunRequest, int
         gpus = 0
         if requests[0].device != "cpu":
             gpus = min(1, int(ray.cluster_resources().get("GPU", 0)))
+        more = {"stdout": subprocess.DEVNULL} if progress.is_quiet() else {}
         call = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0)(subprocess.call)
-        waiting = {call.remote(run_command(request)): (request, 1) for request in requests}
+        waiting = {call.remote(run_command(request), **more): (request, 1) for request in requests}
         while waiting:
             (done,), _ = ray.wait(list(waiting))
             request, tries = waiting.pop(done)
@@ -326,7 +337,8 @@ def run_on_ray(requests: Sequence[RunRequest]) -> Iterator[tuple[RunRequest, int
             except ray.exceptions.RayError:  # the worker or its node is gone, not the run's fault
                 if tries < _TRIES:
                     # what it began is there: to begin again would lose it
-                    again = call.remote(run_command(replace(request, fresh=False)))
+                    begun = run_command(replace(request, fresh=False))
+                    again = call.remote(begun, **more)
                     waiting[again] = (request, tries + 1)
                     continue
                 code = LOST

@@ -23,7 +23,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import sys
 import time
 import weakref
 import zlib
@@ -34,12 +33,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchbox import progress
 from benchbox.cache_place import cache_root
 from benchbox.errors import BenchboxError, DataError
 from benchbox.file_lock import lock_file
 from benchbox.file_readers.numpy_files import map_npy
-from benchbox.process_rank import process_number
-from benchbox.progress import progress_bar
 
 from .crops import Crops, crop_maps, cut_crops, fill_crops
 from .memory_limit import memory_limit_bytes
@@ -100,10 +98,7 @@ def cached_crops(samples: Sequence[Sample], size: int, expansion: float) -> Crop
             return Crops(_cached_images(place, samples, maps, size), maps)
         except OSError as fault:
             why = fault.strerror or str(fault)
-            if process_number() == 0:
-                print(
-                    f"note: decoded pictures are not kept in {place.parent}: {why}", file=sys.stderr
-                )
+            progress.print_note(f"decoded pictures are not kept in {place.parent}: {why}")
     if _held_bytes() + needed < memory_limit_bytes() // _MEMORY_PART:
         made = cut_crops(samples, size, expansion)
         _held.append(weakref.ref(made.images))
@@ -177,7 +172,7 @@ def _open_mapped(place: Path, shape: tuple[int, ...]) -> Bytes | None:
     if found.shape != shape or found.dtype != np.uint8:
         return None
     if _read_checksum(place) != _checksum(found):
-        print(f"note: {place.name} in {place.parent} is damaged and decoded again", file=sys.stderr)
+        progress.print_note(f"{place.name} in {place.parent} is damaged and decoded again")
         return None
     return found
 
@@ -218,7 +213,9 @@ def _write_crops(
         done = (file.tell() - head) // row_bytes
         file.truncate(head + done * row_bytes)
         buffer = np.empty((min(CHUNK_ROWS, shape[0]), *shape[1:]), np.uint8)
-        with progress_bar(total=len(samples), initial=done, desc="decoding", unit="face") as bar:
+        with progress.progress_bar(
+            total=len(samples), initial=done, desc="decoding", unit="face"
+        ) as bar:
             for first in range(done, len(samples), CHUNK_ROWS):
                 chunk = samples[first : first + CHUNK_ROWS]
                 fill_crops(buffer[: len(chunk)], chunk, maps[first : first + CHUNK_ROWS])

@@ -8,7 +8,6 @@ it now and then.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -17,6 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from benchbox import progress
 from benchbox.process_rank import process_count
 
 from .dead_units import GradientWatch
@@ -142,7 +142,7 @@ class TrainStep(Generic[B]):
                 self.gradients[id(graph)] = self.watch.gradients()
             return given, self.captured.get(name)
         except RuntimeError as fault:
-            print(f"note: no CUDA graph, steps run one kernel at a time: {fault}", file=sys.stderr)
+            progress.print_note(f"no CUDA graph, steps run one kernel at a time: {fault}")
             torch.cuda.synchronize()
             self.graphs = False
             return (), None

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -74,6 +75,21 @@ def test_quiet_leaves_progress_and_notes_out_but_no_warning(world):
     bad = call("run", "-q", "--method", "none", "--protocol", "tiny")
     assert bad.exit_code == 2
     assert bad.stderr.startswith("error: unknown method 'none'")
+
+
+def test_quiet_holds_for_notes_of_parts_that_have_no_command_at_hand(capsys):
+    """Trap: notes about caches and memory went past -q, straight to stderr."""
+    progress.print_note("a cache is damaged")
+    progress.set_quiet(True)
+    try:
+        progress.print_note("a cache is damaged")
+    finally:
+        progress.set_quiet(False)
+    assert capsys.readouterr().err == "note: a cache is damaged\n"
+    package = Path(progress.__file__).parent
+    for file in {*package.rglob("*.py")} - {Path(progress.__file__)}:
+        text = file.read_text(encoding="utf-8")
+        assert not re.search(r'(print|stderr\.write)\(\s*f?"note: ', text), file
 
 
 def test_verbose_says_where_time_goes_and_what_is_behind_an_error(world):

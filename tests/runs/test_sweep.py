@@ -119,6 +119,23 @@ def test_one_that_fails_stops_no_other_and_what_is_finished_stays(world, like):
     assert {folder: (Path(folder) / "run.json").stat().st_mtime_ns for folder in kept} == kept
 
 
+def test_a_quiet_sweep_says_no_note_and_no_progress_of_its_runs(world, like, capfd):
+    """Trap: -q silenced the sweep alone; its runs are processes and said all that they say."""
+    line = words(world, "--methods", "centre", "--seeds")
+    loud = CliRunner().invoke(main, [*line, "0"])
+    assert "12 labelled faces" in capfd.readouterr().err
+    quiet = CliRunner().invoke(main, [*line, "1", "-q"])
+    assert (loud.exit_code, quiet.exit_code) == (0, 0)
+    (warning,) = capfd.readouterr().err.splitlines()
+    assert warning.startswith("warning: no turn, scale and shift makes faces of the points")
+    assert quiet.stderr == ""
+    assert quiet.stdout.split() == ["tiny", "centre", "v", "1", "done"]
+    bad = "def predictor(weights, device):\n    return lambda samples: None\n"
+    world.method("broken", bad)
+    CliRunner().invoke(main, [*words(world, "--methods", "broken"), "-q"])
+    assert capfd.readouterr().err.startswith("error: ")
+
+
 def test_a_dry_run_prints_the_commands_and_runs_none(world, like):
     found = CliRunner().invoke(
         main, words(world, "--methods", "centre", "--seeds", "4", "--dry-run")
