@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchbox.errors import DataError
 from benchbox.file_readers.bounds import MOST_CELLS
-from benchbox.file_readers.csv_files import open_csv
+from benchbox.file_readers.csv_files import describe_blanks, open_csv
 
 from .annotated_face import (
     AnnotatedFace,
@@ -52,6 +52,9 @@ def read_csv(path: Path, part: str, count: int) -> AnnotationFile:
     seen: dict[tuple[object, ...], str] = {}
     with open_csv(path, most_cells=MOST_CELLS) as rows:
         header = [name.strip() for name in next(rows, [])]
+        blanks = describe_blanks(header, path, "commas")
+        if blanks:
+            raise DataError(f"{path}:1: {blanks}")
         columns = _point_columns(header, count, f"{path}:1")
         _check_groups(header, count, f"{path}:1")
         for cells in rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -80,6 +80,19 @@ class CsvRows:
         if not line:
             self._lines -= 1
         return line
+
+
+def describe_blanks(
+    header: Sequence[str], path: Path, separators: str = "commas, semicolons or tabs"
+) -> str:
+    """Say that a header of one name is several with blanks between them, "" where it is none.
+
+    >>> describe_blanks(["image yaw pitch"], Path("p.csv"))
+    'blanks separate nothing in a .csv: use commas, semicolons or tabs'
+    """
+    if len(header) == 1 and len(header[0].split()) > 1:
+        return f"blanks separate nothing in a {path.suffix.lower()}: use {separators}"
+    return ""
 
 
 @contextmanager

@@ -6,9 +6,11 @@ positive, or vectors towards the eye, or cm from the camera, y up), unless optio
 How it was read is said, and kept in the record of the run.
 
 * `.csv`, `.tsv`: columns by their names, `id` or `image` among them, in any order;
-* `.txt`: blanks or commas, no header, the id first; `columns` says the order of the numbers;
+* `.txt`: blanks or commas; columns by their names as in a CSV where the first line names them, else
+  the id first, and `columns` says the order of the numbers;
 * `.npz`: `ids` and `values` (N, D); `columns` says their order;
-* `.mat` (5 or 7.3), `.h5`: `ids` (texts) and `values` (N x D), or a variable for each column;
+* `.mat` (5 or 7.3), `.h5`: `ids`, `id` or `image` (texts) and `values` (N x D), or a variable for
+  each column;
 * `.parquet`: columns by their names, as a CSV.
 
 Files without ids are refused, unless `in_order` says that they follow `benchbox data ids --of
@@ -19,11 +21,11 @@ better, a reading that nobody has stated is refused, and one that was stated is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -41,10 +43,12 @@ from . import prediction_files
 if TYPE_CHECKING:
     from benchbox.types import Floats
 
-_ID_COLUMNS = ("id", "image")
-_IDS = "ids"  # of .mat and .h5
+_ID_COLUMNS = delimited.ID_COLUMNS
+_ID_ARRAYS = prediction_files.ID_ARRAYS  # of .npz, .mat and .h5; the first that is there
+_SUFFIXES = (".csv", ".tsv", ".txt", ".npz", ".mat", ".h5", ".hdf5", ".parquet")
 _HDF5 = (".h5", ".hdf5")
 _VALUES = ("values", "predictions")
+_KINDS_OF_WIDTH = {2: "pitch, yaw | x, y", 3: "x, y, z"}  # numbers a row → what they can be
 _MENDED = 0.6  # share of the error that another reading may leave
 _LARGEST_MAT = 256 * 1024 * 1024  # bytes
 
@@ -245,10 +249,7 @@ def _convention_of_header(
     """Return the first convention of the labels whose columns the file names."""
     usual = ",".join(known[0].columns)
     if table.columns is None:
-        raise ResultError(
-            f"{where}: does not say what its {table.width} numbers are; say it in their "
-            f"order: --columns {usual}, or as it is (pitch, yaw | x, y, z | x, y)"
-        )
+        raise ResultError(f"{where}: {_ask_columns(table.width, known)}")
     for candidate in known:
         _, names = notation.split_columns(candidate.columns)
         if set(names) <= set(table.columns):
@@ -256,6 +257,25 @@ def _convention_of_header(
     raise ResultError(
         f"{where}: has the columns {', '.join(table.columns)[:120]}, the labels are {usual}; say "
         "which columns are gaze: --columns yaw,pitch or x=gaze_x,y=gaze_y,z=gaze_z"
+    )
+
+
+def _ask_columns(width: int, known: Sequence[GazeConvention]) -> str:
+    """Ask what the numbers of a row are; only what has as many is offered."""
+    kinds = _KINDS_OF_WIDTH.get(width)
+    if kinds is None:
+        every = ", ".join(f"{count} ({kind})" for count, kind in _KINDS_OF_WIDTH.items())
+        return f"{width} numbers a row; gaze has {every}"
+    for candidate in known:
+        quantities, _ = notation.split_columns(candidate.columns)
+        if len(quantities) == width:
+            usual = ",".join(quantities)
+            break
+    else:
+        usual = kinds.partition(" | ")[0].replace(" ", "")
+    return (
+        f"does not say what its {width} numbers are; say it in their order: --columns {usual}, or "
+        f"as it is ({kinds})"
     )
 
 
@@ -299,6 +319,22 @@ def _read_flags(table: GazeTable) -> np.ndarray:
     return failed
 
 
+def _call_ids(name: str, table: GazeTable) -> str:
+    """Say where ids stand in this kind of file."""
+    suffix = Path(name).suffix.lower()
+    if suffix == ".npz":
+        return f"an array of texts called {_or(_ID_ARRAYS)}"
+    if suffix in (".mat", *_HDF5):
+        return f"{'a cell' if suffix == '.mat' else 'texts'} called {_or(_ID_ARRAYS)}"
+    if table.columns is None:
+        return "the first of each row"
+    return f"a column called {_or(_ID_COLUMNS)}"
+
+
+def _or(names: Sequence[str]) -> str:
+    return " or ".join([", ".join(names[:-1]), names[-1]])
+
+
 def _ids_of(
     table: GazeTable, truth: Truth, known: GazeRows, reading: GazeReading, where: str
 ) -> list[str]:
@@ -306,8 +342,8 @@ def _ids_of(
     if table.ids is None:
         if not reading.in_order:
             raise ResultError(
-                f"{where}: has no ids; --in-order says that its rows follow "
-                "`benchbox data ids --of test`"
+                f"{where}: has no ids ({_call_ids(where, table)}); --in-order says that its rows "
+                "follow `benchbox data ids --of test`"
             )
         if len(table.where) != len(expected):
             raise ResultError(
@@ -325,8 +361,7 @@ def _ids_of(
 def read_gaze_table(path: Path) -> GazeTable:
     """Read ids and numbers of a file by its suffix; raises ResultError."""
     suffix = path.suffix.lower()
-    if not path.is_file():
-        raise ResultError(f"{path}: no such predictions file")
+    require_file(path)
     try:
         if suffix in (".mat", *_HDF5):
             return _table_of_variables(*_read_variables(path), path)
@@ -341,17 +376,28 @@ def read_gaze_table(path: Path) -> GazeTable:
     raise ResultError(f"{path.name}: predictions are .csv, .tsv, .txt, .npz, .mat, .h5 or .parquet")
 
 
+def require_file(path: Path) -> None:
+    """Raise ResultError for a folder, and where nothing is."""
+    if path.is_dir():
+        held = sorted(file.name for file in path.iterdir() if file.suffix.lower() in _SUFFIXES)
+        found = f"name one in it, such as {held[0]}" if held else "none lies in it"
+        raise ResultError(
+            f"{path}: is a folder; gaze is read from one file ({', '.join(_SUFFIXES)}): {found}"
+        )
+    if not path.is_file():
+        raise ResultError(f"{path}: no such predictions file")
+
+
 def _read_text_table(table: delimited.Table) -> GazeTable:
     """Take the ids out of a table; cells are read as numbers where a convention asks for them."""
-    has_header = table.path.suffix.lower() != ".txt"
-    id_column = _id_column(table, has_header=has_header)
+    id_column = _id_column(table)
     columns = tuple(name for name in table.columns if name != id_column)
     ids = None
     if id_column:
         ids = [record[id_column] for record in table.rows]
     return GazeTable(
         ids,
-        columns if has_header else None,
+        columns if table.has_header else None,
         len(columns),
         partial(_parse_columns, table, columns),
         [table.where(row) for row in range(len(table.rows))],
@@ -384,9 +430,9 @@ def _table_of_array(
     return GazeTable(ids, columns, numbers.shape[1], numbers_of, where)
 
 
-def _id_column(table: delimited.Table, *, has_header: bool) -> str:
+def _id_column(table: delimited.Table) -> str:
     """Return the column of ids, "" where there is none."""
-    if has_header:
+    if table.has_header:
         for name in _ID_COLUMNS:
             if name in table.columns:
                 return name
@@ -394,8 +440,8 @@ def _id_column(table: delimited.Table, *, has_header: bool) -> str:
     first = table.columns[0]
     if table.rows and not any(map(_is_number, table.rows[0].values())):
         raise ResultError(
-            f"{table.where(0)}: names columns; a .txt file has none: strike the line out, or call "
-            "the file .csv"
+            f"{table.where(0)}: names columns, but none is called {_or(_ID_COLUMNS)}: call the ids "
+            "so, or strike the line out"
         )
     try:
         for record in table.rows:
@@ -428,22 +474,40 @@ def _read_variables(path: Path) -> tuple[list[str] | None, dict[str, np.ndarray]
     if path.suffix.lower() == ".mat" and not matlab_files.is_v73(path, ResultError):
         content = dict(matlab_files.read_v5(path, None, _LARGEST_MAT, ResultError))
         ids = None
-        if _IDS in content:
-            ids = matlab_files.read_texts(content.pop(_IDS), f"{path.name}: ids", ResultError)
+        name = _ids_called(content, lambda key: np.asarray(content[key]).dtype.kind in "OUS")
+        if name:
+            ids = matlab_files.read_texts(content.pop(name), f"{path.name}: {name}", ResultError)
         return ids, {name: np.asarray(array) for name, array in content.items()}
     # h5py shows MATLAB's column-major arrays transposed
     transposed = path.suffix.lower() == ".mat"
     ids, arrays = None, {}
     with hdf5_files.open_hdf5(path, fault=ResultError) as file:
+        chosen = _ids_called(file, partial(_holds_texts, file, path))
         for name in file:
             where = f"{path.name}: {name[:60]}"
             dataset = hdf5_files.find_member(file, name, path.name, ResultError)
-            if name == _IDS and hasattr(dataset, "dtype"):
+            if name == chosen:
                 ids = hdf5_files.read_texts(file, dataset, where, ResultError)
             elif getattr(dataset, "ndim", 0) in (1, 2) and dataset.dtype.kind in "fiu":
                 array = hdf5_files.read_dataset(dataset, where, ResultError)
                 arrays[name] = array.T if transposed else array
     return ids, arrays
+
+
+def _ids_called(names: Container[str], holds_texts: Callable[[str], bool]) -> str:
+    """Return which variable holds ids, "" where none does.
+
+    `ids` is always taken for them, so that what is none is refused; `id` may be a number.
+    """
+    for name in _ID_ARRAYS:
+        if name in names and (name == _ID_ARRAYS[0] or holds_texts(name)):
+            return name
+    return ""
+
+
+def _holds_texts(file: Any, path: Path, name: str) -> bool:
+    dataset = hdf5_files.find_member(file, name, path.name, ResultError)
+    return hasattr(dataset, "dtype") and dataset.dtype.kind in "OS"
 
 
 def _table_of_variables(

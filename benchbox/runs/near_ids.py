@@ -51,6 +51,8 @@ def describe_nearest(key: str, expected: Sequence[str], protocol: str) -> str:
     'a/picture_12 is there, which differs in the folder'
     >>> describe_nearest("a/picture12", ["a/picture_11", "a/picture_12"], "P")
     'P has ids like a/picture_11; the nearest to a/picture12 is a/picture_12'
+    >>> describe_nearest("else", ["a/picture_11", "a/picture_12"], "P")
+    'P has ids like a/picture_11; `benchbox data ids --protocol P --of test` lists them'
     """
     same = _describe_same(key, expected, [*_SPELLINGS])
     if same:
@@ -58,7 +60,9 @@ def describe_nearest(key: str, expected: Sequence[str], protocol: str) -> str:
     near = difflib.get_close_matches(key, expected[:_MOST_COMPARED], n=1, cutoff=_NEAR)
     if near and near[0] != expected[0]:
         return f"{protocol} has ids like {expected[0]}; the nearest to {key[:80]} is {near[0]}"
-    return f"{protocol} has ids like {expected[0]}"
+    # a default name, or one of several words, is nothing that a shell could be told
+    told = f"; `benchbox data ids --protocol {protocol} --of test` lists them"
+    return f"{protocol} has ids like {expected[0]}{'' if ' ' in protocol else told}"
 
 
 def _describe_same(key: str, expected: Sequence[str], ways: Sequence[str]) -> str:

@@ -1,14 +1,14 @@
 """Predictions on disk: npz, CSV and text formats, read with suspicion, written compressed.
 
 `.npz`: `ids` (N texts), `values` (N, K, 2) px | (N, 2) cm | (N, 3) unit vectors, optional `failed`
-(N bools). `.csv`: a header, a column `id`, then `x0,y0,x1,y1,…`, `x,y` or `x,y,z`, perhaps `failed`
-(0 or 1); commas, semicolons or tabs between; other columns are named and not read. Values are in
-the dataset's own frame. `.txt`: the result format of the COFW-68 benchmark, four lines per face:
-its number from 1 (`test/0001` and so on, in any order), all x, all y, all occlusion flags, which
-are not scored. Directions may be given as angles in radians instead, (N, 2) pitch, yaw or the
-columns `pitch,yaw`; they become the vectors (cos p sin y, sin p, cos p cos y). A row that is wholly
-NaN (in CSV: empty) or flagged is a failed sample; a row that is partly NaN is an error, unless it
-is so at landmarks alone that the ground truth has not marked (absent points).
+(N bools). `.csv`: a header, a column `id` (else `image`), then `x0,y0,x1,y1,…`, `x,y` or `x,y,z`,
+perhaps `failed` (0 or 1); commas, semicolons or tabs between; other columns are named and not read.
+Values are in the dataset's own frame. `.txt`: the result format of the COFW-68 benchmark, four
+lines per face: its number from 1 (`test/0001` and so on, in any order), all x, all y, all occlusion
+flags, which are not scored. Directions may be given as angles in radians instead, (N, 2) pitch, yaw
+or the columns `pitch,yaw`; they become the vectors (cos p sin y, sin p, cos p cos y). A row that is
+wholly NaN (in CSV: empty) or flagged is a failed sample; a row that is partly NaN is an error,
+unless it is so at landmarks alone that the ground truth has not marked (absent points).
 
 A run's own `predictions.npz` holds the same arrays, packed by `array_files`; their digest in
 run.json is that of the content, so packing a file anew leaves the record true.
@@ -30,7 +30,7 @@ from benchbox.csv_cells import bare_text
 from benchbox.errors import ResultError
 from benchbox.file_readers import numpy_files
 from benchbox.file_readers.bounds import LARGEST_CM, LARGEST_PX, MOST_CELLS
-from benchbox.file_readers.csv_files import open_csv
+from benchbox.file_readers.csv_files import describe_blanks, open_csv
 from benchbox.file_readers.numpy_files import open_npz
 from benchbox.file_readers.regular_files import read_text
 from benchbox.geometry import angles_to_vectors
@@ -52,7 +52,9 @@ _COORDINATE = re.compile(r"[xyz][0-9]*|pitch|yaw")
 _FACE_NUMBER = re.compile(r"0*[1-9][0-9]{0,8}")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 _FLAGS = {"0": False, "1": True, "false": False, "true": True, "": False}
-_ARRAYS = ("ids", "values", "failed")
+ID_ARRAYS = ("ids", "id", "image")  # names of the ids; the first that is there
+_ID_COLUMNS = ("id", "image")
+_ARRAYS = ("values", "failed")
 _SHOWN_NAMES = 5
 
 
@@ -341,12 +343,13 @@ def read_npz_arrays(path: Path, say: Say = say_nothing) -> NpzArrays:
     ids, failed = None, None
     with open_npz(path, fault=ResultError) as arrays:
         names = list(arrays)
-        if "ids" in arrays:
-            ids = arrays["ids"]
+        called = _ids_called(arrays)
+        if called:
+            ids = arrays[called]
         values = _require_array(arrays, "values", path)
         if "failed" in arrays:
             failed = arrays["failed"]
-    name_unread(path, "arrays", [name for name in names if name not in _ARRAYS], say)
+    name_unread(path, "arrays", [name for name in names if name not in (called, *_ARRAYS)], say)
     if values.dtype.kind not in "fiu":
         raise ResultError(f"{path.name}: values must be real numbers, not {values.dtype}")
     if ids is None:
@@ -356,6 +359,14 @@ def read_npz_arrays(path: Path, say: Say = say_nothing) -> NpzArrays:
             f"{path.name}: ids must be a row of texts, np.array(ids, dtype=str), not {ids.dtype}"
         )
     return NpzArrays([_decode_id(key, path) for key in ids.tolist()], values, failed)
+
+
+def _ids_called(arrays: numpy_files.NpzArrays) -> str:
+    """Return which array holds ids, "" where none does; `image` may be pixels."""
+    for name in ID_ARRAYS:
+        if name in arrays and (name == ID_ARRAYS[0] or arrays[name].dtype.kind in "US"):
+            return name
+    return ""
 
 
 def _read_npz(path: Path, say: Say) -> Rows:
@@ -446,14 +457,15 @@ def _find_columns(header: list[str], path: Path) -> _Columns:
     for point in range((len(found) + 1) // 2):
         points += [f"x{point}", f"y{point}"]
     known = (points, ["x", "y"], ["x", "y", "z"], _ANGLE_COLUMNS)
-    if names.count("id") != 1 or not found or found not in known or names.count("failed") > 1:
+    id_name = next((name for name in _ID_COLUMNS if name in names), _ID_COLUMNS[0])
+    if names.count(id_name) != 1 or not found or found not in known or names.count("failed") > 1:
         allowed = "id,x0,y0,x1,y1,… (or id,x,y or id,pitch,yaw or id,x,y,z)"
-        fault = _header_fault(names, found, points)
+        fault = describe_blanks(names, path) or _header_fault(names, id_name, found, points)
         raise ResultError(f"{path.name} line 1: the header must be {allowed}: {fault}")
-    unread = [name for name in names if name not in ("id", "failed", *found)]
+    unread = [name for name in names if name not in (id_name, "failed", *found)]
     return _Columns(
         count=len(names),
-        id=names.index("id"),
+        id=names.index(id_name),
         values=values,
         names=found,
         failed=names.index("failed") if "failed" in names else None,
@@ -461,11 +473,11 @@ def _find_columns(header: list[str], path: Path) -> _Columns:
     )
 
 
-def _header_fault(names: list[str], found: list[str], points: list[str]) -> str:
+def _header_fault(names: list[str], id_name: str, found: list[str], points: list[str]) -> str:
     """Name the column that is wrong in a header."""
     shown = ",".join(names[:5])[:80]
-    if names.count("id") != 1:
-        return f"{names.count('id')} columns are called id, there are {shown!r}"
+    if names.count(id_name) != 1:
+        return f"{names.count(id_name)} columns are called {id_name}, there are {shown!r}"
     if not found:
         return f"no column is a coordinate, there are {shown!r}"
     if names.count("failed") > 1:

@@ -183,8 +183,7 @@ def recognise_writer(file: Path, protocol: Protocol) -> str:
     """Name the program whose predictions a file or folder holds; raises ResultError."""
     if protocol.task == "landmarks":
         return prediction_writers.recognise_predictions(file)
-    if not file.is_file():
-        raise ResultError(f"{file}: no such predictions file")
+    gaze_predictions.require_file(file)
     return prediction_writers.NATIVE
 
 

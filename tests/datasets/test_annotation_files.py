@@ -196,6 +196,14 @@ def test_an_id_of_two_files_is_refused_with_both_places(tmp_path):
         read(tmp_path, {"train": "a.csv", "test": "b.csv"})
 
 
+def test_blanks_between_columns_are_called_so(tmp_path):
+    """Trap: "0 point columns, 4 are needed", though all stand in the line."""
+    (tmp_path / "a.csv").write_text("image x0 y0 x1 y1\nx.png 1 2 3 4\n")
+    with pytest.raises(DataError) as fault:
+        read(tmp_path, {"test": "a.csv"})
+    assert str(fault.value).endswith("a.csv:1: blanks separate nothing in a .csv: use commas")
+
+
 def test_semicolons_are_called_so(tmp_path):
     write_csv(tmp_path / "a.csv")
     text = (tmp_path / "a.csv").read_text().replace(",", ";")

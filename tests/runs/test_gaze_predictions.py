@@ -123,14 +123,14 @@ def write_hdf5(path, **arrays):
             file[name] = array
 
 
-def write_v73(path, ids, values):
+def write_v73(path, ids, values, called="ids"):
     """Write what MATLAB writes: arrays turned round, a cell of references to codes of letters."""
     with h5py.File(path, "w") as file:
         references = []
         for number, name in enumerate(ids):
             file[f"#refs#/{number}"] = np.array([[ord(letter)] for letter in name], np.uint16)
             references.append(file[f"#refs#/{number}"].ref)
-        file["ids"] = np.array([references], h5py.ref_dtype)
+        file[called] = np.array([references], h5py.ref_dtype)
         file["values"] = values.T
 
 
@@ -180,6 +180,146 @@ def test_every_kind_of_file_gives_the_same_score(world, kind):
     assert "note: predictions are read as yaw (positive: right), pitch (positive: up), deg" in lines
 
 
+@pytest.mark.parametrize("called", ["ids", "id", "image"])
+@pytest.mark.parametrize("kind", ["mat", "mat 7.3", "h5", "npz"])
+def test_ids_of_arrays_are_called_as_those_of_tables(world, kind, called):
+    """Trap: CSV and Parquet took `id` and `image`, HDF5, MATLAB and NumPy `ids` alone."""
+    world.angle_tables()
+    ids, values = world.names[HALF:], world.angles[HALF:]
+    path = world.folder / f"p.{kind.split()[0]}"
+    if kind == "mat 7.3":
+        write_v73(path, ids, values, called)
+    elif kind == "mat":
+        savemat(path, {called: np.array(ids, object), "values": values})
+    elif kind == "h5":
+        write_hdf5(path, **{called: np.array(ids, "S"), "values": values})
+    else:
+        np.savez(path, **{called: np.array(ids), "values": values})
+    said = {"columns": ("pitch", "yaw"), "positive": ("up", "left")}
+    value, lines = world.score(path, world.card(ANGLES), **said)
+    assert value == pytest.approx(0, abs=1e-4)
+    assert not [line for line in lines if "not read" in line]
+
+
+def test_numbers_called_id_or_image_are_no_ids(world):
+    """A detector's number and the pixels of a crop are called so, too."""
+    world.angle_tables()
+    columns = {"pitch": world.angles[HALF:, 0], "yaw": -world.angles[HALF:, 1]}
+    write_hdf5(world.folder / "p.h5", id=np.arange(HALF), image=np.zeros((HALF, 4)), **columns)
+    value, _ = world.score(world.folder / "p.h5", world.card(ANGLES), in_order=True)
+    assert value == pytest.approx(0, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("p.csv", "a column called id or image"),
+        ("p.parquet", "a column called id or image"),
+        ("p.h5", "texts called ids, id or image"),
+        ("p.mat", "a cell called ids, id or image"),
+        ("p.npz", "an array of texts called ids, id or image"),
+        ("p.txt", "the first of each row"),
+    ],
+)
+def test_a_file_without_ids_is_told_what_they_are_called_in_it(world, name, called):
+    """Trap: "has no ids", which are called otherwise in every kind of file."""
+    world.angle_tables()
+    path, values = world.folder / name, world.angles[HALF:]
+    columns = {"pitch": values[:, 0], "yaw": values[:, 1]}
+    if name == "p.csv":
+        world.write(name, ["name,pitch,yaw", *(f"a,{pitch},{yaw}" for pitch, yaw in values)])
+    elif name == "p.txt":
+        world.write(name, [f"{pitch} {yaw}" for pitch, yaw in values])
+    elif name == "p.parquet":
+        parquet.write_table(pyarrow.table(columns), path)
+    elif name == "p.h5":
+        write_hdf5(path, **columns)
+    elif name == "p.mat":
+        savemat(path, columns)
+    else:
+        np.savez(path, values=values)
+    with pytest.raises(ResultError) as fault:
+        world.score(path, world.card(ANGLES), columns=("pitch", "yaw"))
+    assert str(fault.value) == (
+        f"{name}: has no ids ({called}); --in-order says that its rows follow "
+        "`benchbox data ids --of test`"
+    )
+
+
+@pytest.mark.parametrize("header", ["image yaw pitch", "# id yaw pitch", "image, yaw, pitch"])
+def test_a_text_whose_first_line_names_columns_is_read_by_them(world, header):
+    """Trap: "strike the line out, or call the file .csv", which then had one column."""
+    world.angle_tables()
+    rows = range(HALF, ROWS)
+    lines = [f"{world.names[n]} {-world.angles[n, 1]} {world.angles[n, 0]}" for n in rows]
+    value, _ = world.score(world.write("p.txt", [header, *lines]), world.card(ANGLES))
+    assert value == pytest.approx(0, abs=1e-4)
+    other = world.write("p.txt", [header.replace("pitch", "tilt"), *lines])
+    with pytest.raises(ResultError, match=r"p.txt: has the columns yaw, tilt, the labels are"):
+        world.score(other, world.card(ANGLES))
+
+
+def test_labels_in_a_text_may_name_their_columns(world):
+    """The same file is labels to one and predictions to another."""
+    world.angle_tables()
+    for part in ("train", "test"):
+        text = (world.folder / f"{part}.csv").read_text()
+        (world.folder / f"{part}.txt").write_text(text.replace(",", " "))
+    card = world.card(ANGLES, **{"train.csv": "train.txt", "test.csv": "test.txt"})
+    expected = angles_to_vectors(np.radians(world.angles[HALF:]))
+    np.testing.assert_allclose(world.truth(card).values, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+def test_blanks_between_the_columns_of_a_csv_are_named(world, suffix):
+    """Trap: "has the columns image yaw pitch" and no word that it is one column."""
+    world.angle_tables()
+    path = world.write(f"p{suffix}", ["image yaw pitch", "f12.png 1 2"])
+    with pytest.raises(ResultError) as fault:
+        world.score(path, world.card(ANGLES))
+    assert str(fault.value) == (
+        f"{path}:1: blanks separate nothing in a {suffix}: use commas, semicolons or tabs"
+    )
+
+
+def test_a_folder_is_called_one_and_a_file_in_it_is_named(world):
+    """Trap: "no such predictions file", though it is there."""
+    world.angle_tables()
+    folder = world.folder / "mine"
+    folder.mkdir()
+    words = (
+        f"{folder}: is a folder; gaze is read from one file "
+        "(.csv, .tsv, .txt, .npz, .mat, .h5, .hdf5, .parquet): "
+    )
+    for held, found in (
+        ("notes.md", "none lies in it"),
+        ("b.txt", "name one in it, such as b.txt"),
+    ):
+        (folder / held).touch()
+        with pytest.raises(ResultError) as fault:
+            world.score(folder, world.card(ANGLES))
+        assert str(fault.value) == words + found
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("1 2", "does not say what its 2 numbers are; say it in their order: --columns yaw,pitch, "
+         "or as it is (pitch, yaw | x, y)"),
+        ("1 2 3", "does not say what its 3 numbers are; say it in their order: --columns x,y,z, "
+         "or as it is (x, y, z)"),
+        ("1 2 3 4", "4 numbers a row; gaze has 2 (pitch, yaw | x, y), 3 (x, y, z)"),
+    ],
+)  # fmt: skip
+def test_only_columns_that_fit_the_width_are_offered(world, row, said):
+    """Trap: x, y, z were offered for two numbers."""
+    world.angle_tables()
+    path = world.write("p.txt", [f"{name} {row}" for name in world.names[HALF:]])
+    with pytest.raises(ResultError) as fault:
+        world.score(path, world.card(ANGLES))
+    assert str(fault.value) == f"p.txt: {said}"
+
+
 @pytest.mark.parametrize("suffix", ["csv", "tsv"])
 def test_further_columns_are_named_and_flags_are_read(world, suffix):
     """The trap: `failed` and `confidence` were passed over, and lost frames were scored."""
@@ -208,7 +348,7 @@ def test_rows_without_ids_are_asked_about(world):
     path = world.write("p.txt", [f"{-yaw} {pitch}" for pitch, yaw in world.angles[HALF:]])
     with pytest.raises(ResultError, match=r"p.txt: does not say what its 2 numbers are.*--columns"):
         world.score(path, card)
-    with pytest.raises(ResultError, match=r"p.txt: has no ids; --in-order says"):
+    with pytest.raises(ResultError, match=r"p.txt: has no ids \(.*\); --in-order says"):
         world.score(path, card, columns=("yaw", "pitch"))
     value, _ = world.score(path, card, columns=("yaw", "pitch"), in_order=True)
     assert value == pytest.approx(0, abs=1e-6)
@@ -219,7 +359,11 @@ def test_rows_without_ids_are_asked_about(world):
     [
         ("p.mat", b"MATLAB 5.0 MAT-file" + bytes(range(200)), "is no MATLAB v5 file"),
         ("p.mat", b"", "is no MATLAB v5 file"),
-        ("p.txt", b"pitch yaw\n0.1 0.2\n", r"p.txt:1: names columns; a .txt file has none"),
+        (
+            "p.txt",
+            b"pitch yaw\n0.1 0.2\n",
+            r"p.txt:1: names columns, but none is called id or image",
+        ),
         ("p.txt", b"", "p.txt: is empty"),
         ("p.tsv", b"image\tyaw\tpitch\nf12.png\tone\t2\n", "p.tsv:2: yaw: 'one' is not a number"),
         ("p.npz", b"PK", "is no whole .npz file"),

@@ -277,6 +277,27 @@ def test_a_decimal_comma_is_told(tmp_path, truth):
         prediction_files.read_predictions(text(tmp_path, *lines), truth)
 
 
+def test_a_column_called_image_is_that_of_the_ids(tmp_path, truth):
+    """Trap: "0 columns are called id", though gaze tables take `image`; `id` goes first."""
+    rows = [f"{name},1,2,3,4" for name in truth.ids]
+    file = text(tmp_path, "image,x0,y0,x1,y1", *rows)
+    read = prediction_files.read_predictions(file, truth)
+    assert read.values[0].tolist() == [[1, 2], [3, 4]]
+    notes = []
+    rows = [f"{name},{name},1,2,3,4" for name in truth.ids]
+    file = text(tmp_path, "image,id,x0,y0,x1,y1", *rows)
+    prediction_files.read_predictions(file, truth, say=notes.append)
+    assert notes == ["note: p.csv: columns that are not read: 'image'"]
+
+
+def test_blanks_between_columns_of_landmarks_are_named(tmp_path, truth):
+    file = text(tmp_path, "image x0 y0 x1 y1", "a/1 1 2 3 4")
+    with pytest.raises(ResultError) as fault:
+        prediction_files.read_predictions(file, truth)
+    words = "blanks separate nothing in a .csv: use commas, semicolons or tabs"
+    assert str(fault.value).endswith(words)
+
+
 def test_arrays_that_are_not_read_are_named(tmp_path, truth):
     notes: list[str] = []
     file = npz(tmp_path, confidence=np.ones(3))
@@ -296,7 +317,10 @@ def test_arrays_that_are_not_read_are_named(tmp_path, truth):
         ("./test/1", "test/00001 is there, which differs in slashes, leading zeros"),
         ("00001.png", "test/00001 is there, which differs in the suffix, the folder"),
         ("test/Zoe", "the nearest to test/Zoe is test/zoé"),
-        ("else", "P has ids like test/00001$"),
+        (
+            "else",
+            "P has ids like test/00001; `benchbox data ids --protocol P --of test` lists them$",
+        ),
     ],
 )
 @pytest.mark.parametrize("suffix", [".csv", ".npz"])

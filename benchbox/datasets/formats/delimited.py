@@ -3,7 +3,8 @@
 * `.csv` and `.tsv`: commas or tabs (German spreadsheets: semicolons), the first line names columns;
 * `.label`: blanks between fields, the first line names them, numbers inside a field are separated
   by commas: the columns of `3DGaze` are `3DGaze.0`, `3DGaze.1`, `3DGaze.2`;
-* `.txt`: blanks or commas, no header: columns are counted from 0.
+* `.txt`: blanks or commas; columns are counted from 0, unless the first line names them, a column
+  `id` or `image` among them and no number.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from pathlib import Path
 from benchbox import number_text
 from benchbox.errors import DataError
 from benchbox.file_readers.bounds import LARGEST_CSV, LONGEST_LINE, MOST_COLUMNS, MOST_TEXT_CELLS
-from benchbox.file_readers.csv_files import open_csv
+from benchbox.file_readers.csv_files import describe_blanks, open_csv
 from benchbox.file_readers.regular_files import read_text
 
 SUFFIXES = (".csv", ".tsv", ".label", ".txt")
+ID_COLUMNS = ("id", "image")
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[Mapping[str, str], ...]  # column → cell, without blanks about it
     lines: tuple[int, ...]  # in the file, from 1
+    has_header: bool = True  # the file names its columns
 
     def where(self, row: int) -> str:
         """Name a row as messages do.
@@ -55,13 +58,16 @@ def read_table(path: Path) -> Table:
         raise DataError(f"{path}: a table is one of {', '.join(SUFFIXES)}")
     if suffix in (".csv", ".tsv"):
         return _read_csv(path)
-    return _read_fields(path, has_header=suffix == ".label")
+    return _read_fields(path, is_label=suffix == ".label")
 
 
 def _read_csv(path: Path) -> Table:
     rows, lines = [], []
     with open_csv(path, delimiter=_separator) as reader:
         header = [name.strip() for name in next(reader, [])]
+        blanks = describe_blanks(header, path)
+        if blanks:
+            raise DataError(f"{path}:1: {blanks}")
         _check_header(header, path)
         for cells in reader:
             if not any(cell.strip() for cell in cells):
@@ -79,18 +85,43 @@ def _separator(first: str) -> str:
     return ","
 
 
-def _read_fields(path: Path, *, has_header: bool) -> Table:
-    """Read fields between blanks; without a header, commas separate them, too."""
+def _names_columns(fields: Sequence[str]) -> bool:
+    """Tell whether the first line of a `.txt` names columns: ids among them, and no number.
+
+    >>> _names_columns(["image", "yaw", "pitch"]), _names_columns(["image", "0.1", "0.2"])
+    (True, False)
+    """
+    if len(fields) < 2 or not any(name in fields for name in ID_COLUMNS):
+        return False
+    return not any(map(_is_number, fields))
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        number_text.parse_number(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _read_fields(path: Path, *, is_label: bool) -> Table:
+    """Read fields between blanks; in a `.txt` commas separate them, too."""
     header: list[str] = []
     names: list[str] = []
     rows, lines = [], []
     left = MOST_TEXT_CELLS
+    has_header = is_label
     for line, text in enumerate(io.StringIO(read_text(path, LARGEST_CSV)), start=1):
         if len(text) > LONGEST_LINE:
             raise DataError(f"{path}:{line}: more than {LONGEST_LINE} characters in a line")
-        fields = text.split() if has_header else text.replace(",", " ").split()
+        fields = text.split() if is_label else text.replace(",", " ").split()
         if not fields:
             continue
+        if not is_label and not names and not header:
+            # NumPy's savetxt writes "# " before a header
+            heads = text.replace(",", " ").lstrip("# \ufeff").split()
+            if _names_columns(heads):
+                has_header, fields = True, heads
         if has_header and not names:
             names = fields
             continue
@@ -100,7 +131,9 @@ def _read_fields(path: Path, *, has_header: bool) -> Table:
                 raise DataError(
                     f"{path}:{line}: {len(fields)} fields, the header names {len(names)}"
                 )
-            columns, cells = _split_fields(names, fields)
+            columns = names
+            if is_label:
+                columns, cells = _split_fields(names, fields)
             header = header or columns
         elif not header:
             header = [str(number) for number in range(len(fields))]
@@ -112,7 +145,7 @@ def _read_fields(path: Path, *, has_header: bool) -> Table:
         rows.append(_row_of(cells, header, f"{path}:{line}"))
         lines.append(line)
     _check_header(header or names, path)
-    return Table(path, tuple(header or names), tuple(rows), tuple(lines))
+    return Table(path, tuple(header or names), tuple(rows), tuple(lines), has_header)
 
 
 def _split_fields(names: Sequence[str], fields: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -171,15 +171,15 @@ def _stack_of_rows(value: np.ndarray, layout: Layout, where: str) -> Floats:
 
 
 def read_parquet(path: Path, hints: Hints) -> FoundFaces:
-    """Read a table: id and x0, y0, …; id and landmarks [[x, y], …]; image, face, point, x, y."""
+    """Read a table: id (else image) and x0, y0, …, or landmarks; or image, face, point, x, y."""
     del hints
     table = parquet_files.read_parquet(path, ResultError)
     columns = {name: table.column(name) for name in table.column_names}
     if {"point", "x", "y"} <= set(columns) and {"image", "id"} & set(columns):
         faces = _long_faces(columns, path)
-    elif "id" in columns and "landmarks" in columns:
+    elif {"image", "id"} & set(columns) and "landmarks" in columns:
         faces = _nested_faces(columns, path)
-    elif "id" in columns and "x0" in columns:
+    elif {"image", "id"} & set(columns) and "x0" in columns:
         faces = _wide_faces(columns, path)
     else:
         raise ResultError(
@@ -196,9 +196,13 @@ def _wide_faces(columns: dict[str, Any], path: Path) -> list[FoundFace]:
         y = np.stack([_numbers(columns[f"y{point}"]) for point in range(count)], axis=1)
     except KeyError as fault:
         raise ResultError(f"{path.name}: the column {fault} lacks, of {count} points") from fault
-    ids = columns["id"].to_pylist()
+    ids = _id_column(columns).to_pylist()
     stack = np.stack([x, y], axis=2)
     return [FoundFace(points, item=str(name)) for name, points in zip(ids, stack, strict=True)]
+
+
+def _id_column(columns: dict[str, Any]) -> Any:
+    return columns["id"] if "id" in columns else columns["image"]
 
 
 def _numbers(column: Any) -> Floats:
@@ -207,7 +211,7 @@ def _numbers(column: Any) -> Floats:
 
 def _nested_faces(columns: dict[str, Any], path: Path) -> list[FoundFace]:
     faces = []
-    names, landmarks = columns["id"].to_pylist(), columns["landmarks"].to_pylist()
+    names, landmarks = _id_column(columns).to_pylist(), columns["landmarks"].to_pylist()
     for name, points in zip(names, landmarks, strict=True):
         try:
             stack = np.array(points, np.float64)

@@ -216,6 +216,24 @@ def test_rows_of_a_stack_are_called_by_a_text_beside_it(card, tmp_path):
     assert value(score(card, tmp_path / "p.npy")) == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.parametrize("called", ["id", "image"])
+def test_a_wide_parquet_calls_its_ids_as_a_csv_does(card, tmp_path, called):
+    """Trap: `image` was taken in the Parquet of gaze and in CSV, not here."""
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    rows, nested = [], []
+    for name, (_, points) in TRUTH.items():
+        row = {called: name}
+        for point, (x, y) in enumerate(points):
+            row[f"x{point}"], row[f"y{point}"] = float(x), float(y)
+        rows.append(row)
+        nested.append({called: name, "landmarks": points.tolist()})
+    for table in (rows, nested):
+        parquet.write_table(pyarrow.Table.from_pylist(table), tmp_path / "p.parquet")
+        assert value(score(card, tmp_path / "p.parquet")) == pytest.approx(0, abs=1e-6)
+
+
 def test_a_long_parquet_goes_by_point_and_not_by_row(card, tmp_path):
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
