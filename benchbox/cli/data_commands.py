@@ -22,7 +22,7 @@ from .shared_options import (
 )
 
 if TYPE_CHECKING:
-    from benchbox.types import Access, Protocol
+    from benchbox.types import Access, Dataset, Protocol
 
 
 _LEVEL_COLOURS = {
@@ -67,12 +67,11 @@ def _presence(name: str, access: Access, root: Path) -> str:
 @click.argument("dataset")
 @data_option
 def show_access(dataset: str, data: Path | None) -> None:
-    """Say where a DATASET is had, under which terms, and how it must lie on disk."""
-    from benchbox import datasets
-
-    access = datasets.open_dataset(dataset).ACCESS
+    """Say where a DATASET (or a card's) is had, under which terms, and how it must lie on disk."""
+    module, card = _open_named(dataset)
+    access = module.ACCESS
     folder = "made by benchbox when needed"
-    if access.folder:
+    if access.folder or (card is not None and card.source is not None):
         folder = str(data_root(data) / access.folder)
     click.echo(f"{dataset}: {access.title}")
     click.echo(f"  from    {access.where}")
@@ -95,22 +94,18 @@ def show_access(dataset: str, data: Path | None) -> None:
 def verify_dataset(dataset: str, deep: bool, data: Path | None, as_json: bool) -> None:
     """Say what of a DATASET (or of a card's own files) is complete, partial, missing or wrong.
 
+    A card goes by its path or name, as for `run`.
+
     Exit 1 unless whole.
     """
-    from benchbox import datasets
     from benchbox.datasets import presence, verify
-    from benchbox.protocols import protocol_card
 
     root = data_root(data)
-    name = dataset
-    if dataset.endswith(".toml"):
-        cards = [protocol_card.load_protocol(dataset)]
-        module = datasets.open_protocol_dataset(cards[0])
-        name = cards[0].dataset
-    else:
-        cards = _cards_testing_on(dataset)
-        module = datasets.open_dataset(dataset)
-    presence.require_dataset(name, module, root, custom=dataset.endswith(".toml"))
+    module, card = _open_named(dataset)
+    name = dataset if card is None else card.dataset
+    cards = _cards_testing_on(dataset) if card is None else [card]
+    is_own = card is not None and card.source is not None
+    presence.require_dataset(name, module, root, custom=is_own)
     findings = []
     for finding in verify.examine_dataset(name, module, root, cards, deep=deep):
         findings.append(finding)
@@ -121,6 +116,24 @@ def verify_dataset(dataset: str, deep: bool, data: Path | None, as_json: bool) -
         print_json([{"level": finding.level, "what": finding.what} for finding in findings])
     if any(finding.level not in ("ok", "note") for finding in findings):
         exit_failed()
+
+
+def _open_named(name: str) -> tuple[Dataset, Protocol | None]:
+    """Open a dataset by its name, or that of a card by its path or name, as `run` takes them.
+
+    A name that is both is that of the dataset; one that is neither is refused as a dataset.
+    """
+    from benchbox import datasets
+    from benchbox.protocols import protocol_card
+
+    base = name.partition("+")[0]
+    is_card = protocol_card.is_card_file(name)
+    if not is_card and name not in datasets.DATASETS:
+        is_card = Path(f"{base}.toml").is_file() or base in protocol_card.protocol_names()
+    if not is_card:
+        return datasets.open_dataset(name), None
+    card = protocol_card.load_protocol(name)
+    return datasets.open_protocol_dataset(card), card
 
 
 def _cards_testing_on(dataset: str) -> list[Protocol]:

@@ -394,7 +394,7 @@ def name_shared_pictures(
             pairs.append(f"{twin} = {name}")
     if not pairs:
         return ""
-    return f"{len(pairs)} pictures are in train and in test; first {pairs[0]}"
+    return f"{len(pairs)} pictures are in train and in test, byte for byte; first {pairs[0]}"
 
 
 def _file_digest(path: Path) -> bytes:

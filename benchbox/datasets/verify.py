@@ -369,7 +369,8 @@ def _compare_faces(source: str, trains: _FacePrints, tests: _FacePrints) -> Find
         shown += ", …"
     return Finding(
         "note",
-        f"{len(pairs)} faces are the same picture in train and in test, of {compared}: {shown}",
+        f"{len(pairs)} faces look alike in train and in test (perceptual hash), of {compared}: "
+        f"{shown}; look at them, and take those of one photograph out of the training set",
     )
 
 

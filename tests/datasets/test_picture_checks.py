@@ -171,7 +171,9 @@ def test_a_run_looks_at_bits_orientation_and_shared_pictures_as_verify_does(tmp_
     files = {"test/00001": same, "test/00002": tmp_path / "dark.png", "test/00003": same}
     faults, notes = picture_faults(index, files, tested=[0])
     assert "10 bits in 16" in faults["bits"].what
-    assert notes == ["1 pictures are in train and in test; first test/00003 = test/00001"]
+    assert notes == [
+        "1 pictures are in train and in test, byte for byte; first test/00003 = test/00001"
+    ]
     faults, _ = picture_faults(replace(index, dataset="300w"), files, tested=[0])
     assert "test/00003 = test/00001" in faults["pictures in train and test"].what
     check_table.require_known_checks(faults)

@@ -95,9 +95,12 @@ def test_a_trained_face_is_known_again_in_the_test_under_another_crop_and_gradin
     They take a cropped copy for another photograph.
     """
     notes = said(found(tmp_path, world(tmp_path)), "note")
-    (alike,) = [note for note in notes if "same picture" in note]
-    assert alike.startswith("1 faces are the same picture in train and in test")
-    assert alike.endswith("train/00001 = test/00003")
+    (alike,) = [note for note in notes if "look alike" in note]
+    assert alike.startswith("1 faces look alike in train and in test (perceptual hash)")
+    assert alike.endswith(
+        ": train/00001 = test/00003; look at them, and take those of one photograph out of the "
+        "training set"
+    )
 
 
 def test_faces_of_different_people_do_not_look_alike(tmp_path):
@@ -209,7 +212,10 @@ def test_a_picture_that_is_trained_and_tested_on_is_named(tmp_path):
     card = world(tmp_path)
     (tmp_path / "mine/test1.png").write_bytes((tmp_path / "mine/train3.png").read_bytes())
     notes = said(found(tmp_path, card), "note")
-    assert "mine: 1 pictures are in train and in test; first train/00004 = test/00002" in notes
+    assert (
+        "mine: 1 pictures are in train and in test, byte for byte; first train/00004 = test/00002"
+        in notes
+    )
 
 
 def test_a_deep_examination_reads_the_picture_of_every_row(tmp_path):
@@ -246,9 +252,28 @@ def test_the_command_examines_a_cards_own_files_and_prints_json(tmp_path):
     arguments = ["data", "verify", str(tmp_path / "mine.toml"), "--data", str(tmp_path)]
     plain = CliRunner().invoke(cli.main, arguments)
     assert plain.exit_code == 0, plain.output
-    assert "same picture in train and in test" in plain.output
+    assert "look alike in train and in test (perceptual hash)" in plain.output
     document = json.loads(CliRunner().invoke(cli.main, [*arguments, "--json"]).stdout)
     assert {entry["level"] for entry in document} == {"ok", "note"}
+
+
+@pytest.mark.parametrize("command", ["verify", "where"])
+def test_a_card_goes_by_its_name_as_for_other_commands(tmp_path, monkeypatch, command):
+    """Trap: "no dataset is called 'mine'" and 40 names, though mine.toml lies here."""
+    world(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    by_name, by_path = (
+        CliRunner().invoke(cli.main, ["data", command, name, "--data", str(tmp_path)])
+        for name in ("mine", "mine.toml")
+    )
+    assert (by_name.exit_code, by_path.exit_code) == (0, 0), by_name.output
+    assert by_name.stdout.replace("mine:", "mine.toml:") == by_path.stdout
+    if command == "where":
+        assert f"folder  {tmp_path}" in by_path.stdout
+    twin = CliRunner().invoke(cli.main, ["data", command, "synth-300w-full"])
+    assert "no dataset is called" not in twin.stderr
+    none = CliRunner().invoke(cli.main, ["data", command, "mein"])
+    assert none.stderr.startswith("error: no dataset is called 'mein'")
 
 
 def test_a_card_of_ones_own_runs_from_its_path(tmp_path):
@@ -326,7 +351,7 @@ def test_three_photographs_of_lfpw_are_in_both_official_splits(data_root):
     module = datasets.open_dataset("300w")
     cards = [protocol_card.load_protocol("300w-common")]
     notes = said(list(verify.examine_dataset("300w", module, data_root, cards)), "note")
-    (alike,) = [note for note in notes if "same picture" in note]
+    (alike,) = [note for note in notes if "look alike" in note]
     for pair in (("0862", "0007"), ("0215", "0066"), ("0828", "0096")):
         assert f"lfpw/trainset/image_{pair[0]} = lfpw/testset/image_{pair[1]}" in alike
     assert alike.startswith("3 faces")

@@ -383,7 +383,7 @@ def test_verify_finds_what_is_wrong(root):
     findings = ibug300w.verify(root)
     wrong = "\n".join(levels(findings, "wrong"))
     assert (
-        "1 pictures are in train and in test; "
+        "1 pictures are in train and in test, byte for byte; "
         "first helen/trainset/100032540_1 = helen/testset/296814969_3" in wrong
     )
     assert "2 pictures cannot be read; first" in wrong

@@ -152,7 +152,8 @@ def test_verify_counts_frames_and_people_and_finds_doubles(tmp_path):
     assert "training_frames_keypoints.csv: 4 of 3462 frames" in partial
     assert "people: 3 of 347 people" in partial
     assert "held-out people: 1 of 47 people" in partial
-    doubled = f"1 pictures are in train and in test; first Somebody_Else_00 = {HELD_OUT[0]}_00"
+    doubled = "1 pictures are in train and in test, byte for byte; first "
+    doubled += f"Somebody_Else_00 = {HELD_OUT[0]}_00"
     assert levels(findings, "wrong") == [doubled]
 
 
