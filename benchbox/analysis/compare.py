@@ -171,7 +171,7 @@ def compare_runs(
         level=level,
         contestants=tuple(contestant.facts for contestant in (baseline, *others)),
         differences=tuple(_holm_corrected(differences)),
-        notes=tuple(_notes(baseline, others)),
+        notes=(*_notes(baseline, others), *_note_few_clusters(differences, cluster, level)),
     )
 
 
@@ -659,6 +659,18 @@ def _require_rows(tables: Sequence[np.ndarray], folders: Sequence[Path]) -> None
 
 
 # --- words ----------------------------------------------------------------------------------------
+
+
+def _note_few_clusters(differences: Sequence[Difference], cluster: str, level: float) -> list[str]:
+    """Say that so few clusters show no difference whatever it is: signs flip in 2ⁿ ways."""
+    fewest = min((d.clusters for d in differences), default=0)
+    least_p = 2.0 ** (1 - fewest)
+    if not fewest or least_p < 1 - level:
+        return []
+    return [
+        f"{fewest} clusters ({cluster}): no p is below {least_p:.2g}, however large a difference; "
+        "intervals over so few say little, too"
+    ]
 
 
 def _notes(baseline: Contestant, others: Sequence[Contestant]) -> list[str]:

@@ -354,3 +354,17 @@ def test_what_the_trainings_saw_and_who_wrote_their_code_is_noted(make, tmp_path
     notes = compare.compare_runs(folders, tmp_path, any_training=True).notes
     assert "a/v: seeds by 2 versions of the method's code" in notes
     assert any("b/v was trained on other data or boxes than a/v" in note for note in notes)
+
+
+def test_so_few_people_that_nothing_can_be_told_are_named(make, tmp_path):
+    """The trap: 14.29 against 3.53 over two people was "cannot tell", p 0.5, without a word."""
+    for count, least in ((2, "0.5"), (5, "0.062"), (6, "")):
+        people = np.arange(FACES) % count
+        a = make(f"a{count}", faces(), clusters=people)
+        b = make(f"b{count}", faces() + 0.1, clusters=people)
+        found = compare.compare_runs([a, b], tmp_path)
+        said = [note for note in found.notes if "no p is below" in note]
+        assert bool(said) == bool(least)
+        assert all(f"{count} clusters" in note and f"below {least}, " in note for note in said)
+        (first, *_) = found.differences
+        assert first.p >= 2.0 ** (1 - count) - 1e-9
