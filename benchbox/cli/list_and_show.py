@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from fnmatch import fnmatchcase
 from functools import cache, partial
 from itertools import groupby
@@ -14,6 +15,7 @@ from benchbox.errors import BenchboxError
 from benchbox.metrics.metric_names import list_metrics, parse_stored_metric
 from benchbox.plugins import method_card
 from benchbox.plugins.method_schema import describe_range
+from benchbox.text_table import terminal_width
 
 from .main_group import main, require_right_level
 from .printing import print_columns, print_json, print_note
@@ -49,10 +51,22 @@ def list_methods(methods: tuple[Path, ...], as_json: bool) -> None:
     if as_json:
         print_json([_method_json(card) for card in cards])
         return
-    rows = []
     for card in cards:
-        rows.append((card.name, card.title, f"variants {', '.join(card.variants)}", card.source))
-    print_columns(rows, wrap={2})
+        click.echo(f"{card.name}  {card.title} ({', '.join(card.task)}; {card.source})")
+        _echo_below(f"variants {', '.join(card.variants)}")
+
+
+def _echo_below(text: str) -> None:
+    """Print what belongs to the line above, indented, in as many lines as it takes."""
+    indent = "    "
+    lines = textwrap.wrap(
+        text,
+        terminal_width(),
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+    )
+    click.echo("\n".join(lines))
 
 
 def _method_json(card: MethodCard) -> dict[str, Any]:
@@ -80,14 +94,13 @@ def list_protocols(as_json: bool) -> None:
     if as_json:
         print_json([_protocol_json(card) for card in cards])
         return
-    rows = []
     for card in cards:
         size = protocol_card.describe_size(card, card.test_expected, card.test_clusters)
+        click.echo(f"{card.name}  {size} to test")
         twin = ""
         if card.twin:
-            twin = f"twin {card.twin}"
-        rows.append((card.name, card.title, f"{size} to test", twin))
-    print_columns(rows, wrap={1, 2, 3})
+            twin = f"; twin {card.twin}"
+        _echo_below(f"{card.title} ({card.task}){twin}")
 
 
 def _protocol_json(protocol: Protocol) -> dict[str, Any]:

@@ -183,3 +183,15 @@ def test_methods_protocols_and_variants_are_completed(variable, words, wanted):
     done = CliRunner().invoke(main, [], prog_name="benchbox", env=env)
     offered = [line.partition(",")[2] for line in done.stdout.splitlines()]
     assert wanted in offered, done.output
+
+
+def test_lists_fit_80_columns_and_a_name_stands_alone_with_its_task():
+    """The trap: titles were broken into columns of sixteen letters, and no task was said."""
+    methods = call("list", "methods", env={"COLUMNS": "80"}).stdout.splitlines()
+    protocols = call("list", "protocols", env={"COLUMNS": "80"}).stdout.splitlines()
+    assert max(map(len, methods + protocols)) <= 80
+    assert [line for line in methods if line.startswith("glsr  G&LSR (landmarks; ")]
+    assert len([line for line in methods if not line.startswith(" ")]) >= 15
+    place = protocols.index("300w-common  554 items to test")
+    assert protocols[place + 1].strip().startswith("300-W, common test set (HELEN")
+    assert "(landmarks); twin synth-300w-common" in protocols[place + 1]
