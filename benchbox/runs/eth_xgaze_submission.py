@@ -58,7 +58,7 @@ def _predict_with_run(
 ) -> Predictions:
     from benchbox.training import process_setup
 
-    run = run_folders.read_run(source)
+    run = run_folders.read_run(run_folders.find_folder(source, Path("results")))
     protocol = protocols.load_protocol(run.protocol)
     if protocol.dataset != "eth-xgaze":
         raise ResultError(

@@ -570,11 +570,28 @@ def nearby_results(results: Path) -> Path | None:
 
 
 def find_folder(argument: Path, results: Path) -> Path:
-    """Return the folder of a run that is named by its path, or by its place below the results."""
-    below = results / argument
-    if not (argument / _RUN).is_file() and (below / _RUN).is_file():
-        return below
-    return argument
+    """Return the folder of a run that is named by its path, or by its place below the results.
+
+    Raises ResultError for the folder of several runs, which it names, and where none is.
+    """
+    places = (argument, results / argument)
+    for folder in places:
+        if is_finished(folder):
+            return folder
+    for folder in places:
+        for levels, kind in enumerate(("seed", "variant", "method", "protocol"), start=1):
+            found = sorted(folder.glob("/".join(["*"] * levels) + f"/{_RUN}"))
+            if found:
+                names = sorted({path.relative_to(folder).parts[0] for path in found})
+                first = found[0].parent.relative_to(folder).as_posix()
+                raise ResultError(
+                    f"{argument}: is no single run, it holds the {kind}s {', '.join(names)}; "
+                    f"name one: {argument}/{first}"
+                )
+    raise ResultError(
+        f"{argument}: no finished run here or below {results}; "
+        "`benchbox list results` names them: PROTOCOL/METHOD/VARIANT/SEED"
+    )
 
 
 def read_run(run: Path) -> Run:

@@ -97,6 +97,37 @@ def test_the_next_command_takes_the_file_or_what_it_left(folder, line, said):
     assert said in done.output.replace(str(folder), "")
 
 
+SEEDLESS = "mine/mean-shape/mean-shape"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "results rescore PLACE --data .",
+        "results predictions PLACE --out q.csv",
+        "results export PLACE --format eval-results --dataset-id me/faces",
+    ],
+)
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        (SEEDLESS, f"is no single run, it holds the seeds 0; name one: {RUN}"),
+        (f"results/{SEEDLESS}", f"is no single run, it holds the seeds 0; name one: results/{RUN}"),
+        ("mine/mean-shape", f"is no single run, it holds the variants mean-shape; name one: {RUN}"),
+        (
+            "mine/mean-shop/mean-shape/0",
+            "no finished run here or below results; `benchbox list results` names them: "
+            "PROTOCOL/METHOD/VARIANT/SEED",
+        ),
+    ],
+)
+def test_a_run_without_its_seed_is_told_the_seeds_that_are_there(folder, line, place, said):
+    """Trap: "run.json: cannot be read: there is no such file"; `compare` takes such a place."""
+    done = call(*line.replace("PLACE", place).split())
+    assert done.exit_code == 2
+    assert done.stderr == f"error: {place}: {said}\n"
+
+
 def test_one_file_to_train_and_to_test_on_is_refused(folder):
     """Trap: ids begin with the part, so no id is in both; the score would be of faces seen."""
     seen = CARD.replace('"mine"', '"seen"').replace('train = "train.csv"', 'train = "test.csv"')
