@@ -180,8 +180,13 @@ def run_command(
         return
     width = terminal_width()
     click.echo(score.format_scores(outcome.scored.scores, outcome.scored.protocol, width))
+    _print_kept(headline, outcome.run.folder, results)
+
+
+def _print_kept(headline: str, folder: Path, results: Path) -> None:
+    """Print the one number of a run, where it is kept, and what shows it."""
     click.echo(f"score: {headline}")
-    click.echo(f"run:  {outcome.run.folder}")
+    click.echo(f"run:  {folder}")
     next_command = "benchbox report"
     if results != Path("results"):
         next_command += f" --results {results}"
@@ -455,7 +460,13 @@ def score_command(
         accept=accept,
         stated=stated,
     )
+    kept = None
+    if results is not None:
+        kept = score_file.submission_folder(results, scored.protocol.name, method)
     if as_json:
-        print_json(scored.document)
-    else:
-        click.echo(score.format_scores(scored.scores, scored.protocol, terminal_width()))
+        where = {} if kept is None else {"run": kept.as_posix()}
+        print_json({**scored.document, **where})
+        return
+    click.echo(score.format_scores(scored.scores, scored.protocol, terminal_width()))
+    if results is not None and kept is not None:
+        _print_kept(headline_with_rank(scored, results, kept), kept, results)

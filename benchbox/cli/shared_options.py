@@ -203,7 +203,9 @@ def gaze_reading_options(command: Callable[..., None]) -> Callable[..., None]:
             help="Gaze: the frame of directions.",
         ),
         click.option(
-            "--in-order", is_flag=True, help="Gaze: rows without ids, as `data ids` lists them."
+            "--in-order",
+            is_flag=True,
+            help="Gaze: rows without ids, as `data ids --of test` lists them.",
         ),
     )
     for option in reversed(options):

@@ -149,7 +149,7 @@ def read_gaze_predictions(
         unread.remove(_FLAGS)
         numbers[_read_flags(table)] = np.nan
     prediction_files.name_unread(path, "columns", unread, say)
-    ids = _ids_of(table, truth, known, reading, path.name)
+    ids = _ids_of(table, truth, known, reading, path.name, protocol)
     order = prediction_files.match_ids(
         ids, truth.ids.tolist(), path.name, protocol=protocol, suggest=suggest
     )
@@ -336,14 +336,14 @@ def _or(names: Sequence[str]) -> str:
 
 
 def _ids_of(
-    table: GazeTable, truth: Truth, known: GazeRows, reading: GazeReading, where: str
+    table: GazeTable, truth: Truth, known: GazeRows, reading: GazeReading, where: str, protocol: str
 ) -> list[str]:
     expected = [str(name) for name in truth.ids]
     if table.ids is None:
         if not reading.in_order:
             raise ResultError(
                 f"{where}: has no ids ({_call_ids(where, table)}); --in-order says that its rows "
-                "follow `benchbox data ids --of test`"
+                f"follow `benchbox data ids --protocol {protocol} --of test`"
             )
         if len(table.where) != len(expected):
             raise ResultError(

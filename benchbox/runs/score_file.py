@@ -262,6 +262,11 @@ def _read_file(
     return predictions, ""
 
 
+def submission_folder(results: Path, protocol: str, method: str) -> Path:
+    """Return where predictions that came as a file are kept as a run."""
+    return run_folders.run_folder(results, protocol, method, method_card.SUBMITTED, 0)
+
+
 @dataclass(frozen=True)
 class _Submission:
     """What is handed in, under which name, and how it is read."""
@@ -281,8 +286,7 @@ class _Submission:
 
     def place(self, results: Path) -> Path:
         """Return the folder that keeps it."""
-        name = self.protocol.name
-        return run_folders.run_folder(results, name, self.method, method_card.SUBMITTED, 0)
+        return submission_folder(results, self.protocol.name, self.method)
 
 
 def _reuse_submission(

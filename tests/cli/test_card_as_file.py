@@ -1,5 +1,7 @@
 """A card given as a file goes on to work in everything that `run` names next."""
 
+import json
+
 import cv2
 import numpy as np
 import pytest
@@ -95,6 +97,25 @@ def test_the_next_command_takes_the_file_or_what_it_left(folder, line, said):
     done = call(*line.split())
     assert done.exit_code == 0, done.output
     assert said in done.output.replace(str(folder), "")
+
+
+def test_score_says_where_the_row_is_kept_and_what_shows_it(folder):
+    """Trap: --results wrote somewhere and said nothing; `run` names the place."""
+    assert call(*f"results predictions {RUN} --out kept.csv".split()).exit_code == 0
+    line = ["score", "kept.csv", "--protocol", "mine.toml", "--data", ".", "--method", "kept"]
+    alone = call(*line)
+    assert "run: " not in alone.stdout
+    done = call(*line, "--results", "results", "--seen-test", "no")
+    assert done.exit_code == 0, done.output
+    score, run, following = done.stdout.splitlines()[-3:]
+    assert score.startswith("score: ")
+    assert "% NME inter-pupil on all" in score
+    assert run == "run:  results/mine/kept/submitted/0"
+    assert following == "next: benchbox report"
+    other = call(*line, "--results", "others", "--seen-test", "no")
+    assert other.stdout.splitlines()[-1] == "next: benchbox report --results others"
+    document = json.loads(call(*line, "--results", "results", "--seen-test", "no", "--json").stdout)
+    assert document["run"] == "results/mine/kept/submitted/0"
 
 
 SEEDLESS = "mine/mean-shape/mean-shape"

@@ -242,7 +242,7 @@ def test_a_file_without_ids_is_told_what_they_are_called_in_it(world, name, call
         world.score(path, world.card(ANGLES), columns=("pitch", "yaw"))
     assert str(fault.value) == (
         f"{name}: has no ids ({called}); --in-order says that its rows follow "
-        "`benchbox data ids --of test`"
+        "`benchbox data ids --protocol mine --of test`"
     )
 
 
