@@ -152,9 +152,9 @@ def _new_gaze_protocol(name: str, wishes: Wishes, kind: str, card: Path) -> NewP
 
 
 def _training_said(protocol: Protocol) -> list[str]:
-    """Say that a card has nothing to train on, and how it gets it."""
+    """Say what a card trains on, or that it has nothing and how it gets it."""
     if protocol.train_parts:
-        return []
+        return [f"to train on: {protocol.train_expected} items"]
     return ["assumed: all are for the test; --train FILE names others to train on"]
 
 
