@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -78,17 +79,24 @@ def score(
         card = load_protocol(str(card))
     reading, hints = reading_options.read_options(**written)
     notes: list[str] = []
-
-    def note(line: str) -> None:
-        notes.append(line)
-        say(line)
-
     folder = None if results is None else Path(results).expanduser()
     with tempfile.TemporaryDirectory() as place:
         file = _predictions_file(predictions, Path(place))
-        result = score_file.score_predictions_file(
-            file, card, method, data_root(data), folder, note, reading, hints
-        )
+        is_given = isinstance(predictions, str | Path)
+
+        def note(line: str) -> None:
+            told = line if is_given else _without_file(line, file)
+            notes.append(told)
+            say(told)
+
+        try:
+            result = score_file.score_predictions_file(
+                file, card, method, data_root(data), folder, note, reading, hints
+            )
+        except ResultError as fault:
+            if is_given:
+                raise
+            raise ResultError(_without_file(str(fault), file)) from fault
     return ScoredPredictions(result, tuple(notes))
 
 
@@ -235,6 +243,18 @@ def _predictions_file(predictions: Any, folder: Path) -> Path:
         words = ", ".join(map(str, sorted(shapes, key=str)))
         raise ResultError(f"predictions have several shapes: {words}")
     return _save_arrays(folder, list(predictions), np.stack(list(predictions.values())), None)
+
+
+def _without_file(text: str, file: Path) -> str:
+    """Take the name of a file that nobody has out of a message, and commands that would read it.
+
+    Numbers that a frame was read as have lost their leading zeros: that has a remedy here.
+    """
+    text = re.sub(rf"; benchbox \w+ {re.escape(file.name)} .*? says more", "", text)
+    text = text.replace(str(file), file.stem).replace(file.name, file.stem)
+    if file.suffix == ".csv" and text.endswith("differs in leading zeros"):
+        text += ': read the table with dtype={"id": str}'
+    return text
 
 
 def _save_arrays(folder: Path, ids: Any, values: Any, failed: Any) -> Path:

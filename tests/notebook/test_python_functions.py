@@ -1,6 +1,7 @@
 """`import benchbox` from a notebook: what is scored, run and compared is what the commands give."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -85,6 +86,35 @@ def test_faults_are_told_as_on_the_command_line(world, shifted):
         benchbox.score("tiny", shifted, data=world.data, origin=2)
     with pytest.raises(ResultError, match="no metric 'nme'; there are nme_inter_ocular"):
         benchbox.score("tiny", shifted, data=world.data, say=lambda _: None).value("nme")
+
+
+def test_messages_about_values_of_python_name_no_file(world, shifted, tmp_path):
+    """Trap: "predictions.npz: values have the shape …", a file that the person never wrote."""
+
+    def told(given):
+        with pytest.raises(ResultError) as fault:
+            benchbox.score("tiny", given, data=world.data, say=lambda _: None)
+        return str(fault.value)
+
+    count = len(world.tested)
+    narrow = {name: values[:5] for name, values in shifted.items()}
+    assert told(narrow) == (
+        f"predictions: values have the shape ({count}, 5, 2), tiny wants ({count}, 68, 2)"
+    )
+    frame = as_forms(shifted, tmp_path)["frame"]
+    bare = frame.assign(id=[re.sub("_0([0-9])$", r"_\1", name) for name in frame["id"]])
+    message = told(bare)
+    assert message.startswith("predictions: ")
+    assert message.endswith('which differs in leading zeros: read the table with dtype={"id": str}')
+    file = tmp_path / "mine.csv"
+    bare.to_csv(file, index=False)
+    assert told(file).startswith("mine.csv: ")
+    assert told(file).endswith("which differs in leading zeros")
+    said = []
+    odd = {name: values[:, ::-1] for name, values in shifted.items()}
+    benchbox.score("tiny", odd, data=world.data, say=said.append)
+    assert any(line.startswith("warning: predictions: ") for line in said), said
+    assert not [line for line in said if "predictions.npz" in line or "benchbox explain" in line]
 
 
 def test_a_run_its_errors_and_a_comparison(world, shifted):
