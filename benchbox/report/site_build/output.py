@@ -234,8 +234,17 @@ def _explain_write_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as fault:
         raise ResultError(
-            f"{path}: cannot be written: {fault.strerror or fault}; choose --out DIR"
+            f"{path}: cannot be written: {_reason(path, fault)}; choose --out DIR"
         ) from fault
+
+
+def _reason(path: Path, fault: OSError) -> str:
+    """Say why a path cannot be written: a file where a folder is needed by its name."""
+    if isinstance(fault, FileExistsError | NotADirectoryError):
+        for place in (path, *path.parents):
+            if place.exists() and not place.is_dir():
+                return f"{place} is a file, not a folder"
+    return fault.strerror or str(fault)
 
 
 def _replace_file(path: Path, content: bytes) -> None:
