@@ -3,12 +3,16 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from benchbox.authoring.smoke_job import make_smoke_job
 from benchbox.cli import main
+from benchbox.plugins import method_card
+from benchbox.training import process_setup, train_log
 
 EXAMPLE = Path(__file__).parents[1] / "docs" / "example-package"
 
@@ -86,3 +90,54 @@ def test_the_external_template_answers_gaze_too(task, tmp_path, monkeypatch):
     assert made.exit_code == 0, made.output
     tried = call("test", "method", "mine", "--methods", "methods")
     assert "ok    answers: " in tried.stdout, tried.output
+
+
+class KilledError(Exception):
+    pass
+
+
+def test_a_killed_training_of_the_torch_template_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
+    """The trap: "the same command goes on from here" of a recipe that saved nothing."""
+    monkeypatch.chdir(tmp_path)
+    assert call("new", "method", "mine", "--template", "torch").exit_code == 0
+    card = method_card.find_card("mine", [Path("methods")])
+    module = method_card.import_method(card)
+    job, _ = make_smoke_job("landmarks")
+    job = replace(job, params=method_card.merge_params(card, "", "smoke"))
+    real, seen = train_log.TrainLog.step, []
+
+    def step(self, number, loss):
+        seen.append(number)
+        if number == 8 and seen.count(8) == 1:
+            raise KilledError
+        real(self, number, loss)
+
+    for name in ("killed", "whole"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(train_log.TrainLog, "step", step)
+    process_setup.prepare_process("cpu", 0)
+    with pytest.raises(KilledError):
+        module.train(replace(job, out=tmp_path / "killed"))
+    module.train(replace(job, out=tmp_path / "killed"))
+    assert seen == [*range(1, 9), *range(6, 21)]  # the smoke budget saves after every 5th of 20
+    lines = (tmp_path / "killed" / "log.csv").read_text().splitlines()
+    assert [int(line.split(",")[1]) for line in lines[1:]] == list(range(1, 21))
+    process_setup.prepare_process("cpu", 0)
+    module.train(replace(job, out=tmp_path / "whole"))
+    weights = [(tmp_path / name / "net.safetensors").read_bytes() for name in ("killed", "whole")]
+    assert weights[0] == weights[1]
+    assert not (tmp_path / "killed" / "net.checkpoint").exists()
+
+
+def test_the_torch_template_is_profiled(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert call("new", "method", "mine", "--template", "torch").exit_code == 0
+    words = ("profile", "--method", "mine", "--methods", "methods", "--count-only", "--json")
+    done = call(*words)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["params"] == 376_584
+
+
+def test_a_method_that_looks_at_no_pixel_says_that_it_is_a_baseline():
+    """The trap: a circle about the middle of the box led its board."""
+    assert method_card.read_card(EXAMPLE / "example_faces" / "box_centre").baseline is True

@@ -194,7 +194,9 @@ def _make_networks(
     if not hasattr(module, "networks"):
         raise PluginError(
             f"method {card.name!r} does not list its networks: define `networks(params, layout)`"
-            f" in {card.folder.name}/__init__.py (CONTRIBUTING.md)"
+            f" in {card.folder.name}/__init__.py"
+            ' (the guide "Add a method" shows how, and so does `benchbox new method NAME'
+            " --template torch`)"
         )
     from benchbox.training import process_setup
 

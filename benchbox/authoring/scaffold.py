@@ -83,9 +83,11 @@ batch = 64
 size = 64          # of a crop, pixels
 expansion = 1.2    # side of the crop over that of the box
 learning_rate = 1e-3
+save_every = 100   # steps between two checkpoints
 
 [budgets.smoke]
 steps = 20
+save_every = 5
 
 [budgets.paper]
 steps = 20000
@@ -102,7 +104,10 @@ checkpoints and more. Import what is heavy inside the functions, as here.
 
 
 def train(job):
-    """Train on crops; leave `net.safetensors` under `job.out`."""
+    """Train on crops; leave `net.safetensors` under `job.out`.
+
+    A killed training goes on from its last checkpoint.
+    """
     import torch
 
     from benchbox import geometry
@@ -110,6 +115,9 @@ def train(job):
 
     from .network import make_network
 
+    weights = job.out / "net.safetensors"
+    if weights.exists():  # trained before; what came after was interrupted
+        return
     params = job.params
     samples = job.labelled.samples
     cut = crops.cut_crops(samples, params["size"], params["expansion"])
@@ -119,8 +127,10 @@ def train(job):
     net = make_network(job.layout.count).to(job.device)
     optimizer = torch.optim.AdamW(net.parameters(), lr=params["learning_rate"])
     steps, batch = params["steps"], params["batch"]
-    with train_log.TrainLog(job.out, "train", steps, batch, len(samples)) as log:
-        for step in range(steps):
+    state = checkpoint.Checkpoint(job.out / "net.checkpoint", net=net, optimizer=optimizer)
+    done = state.load()  # 0 where there is none
+    with train_log.TrainLog(job.out, "train", steps, batch, len(samples), done) as log:
+        for step in range(done, steps):
             rows = sampler.epoch_rows([job.seed], len(samples), step * batch, batch)
             pictures = crops.to_input(cut.take(rows), job.device)
             loss = (net(pictures) - targets[rows]).abs().mean()
@@ -128,8 +138,11 @@ def train(job):
             loss.backward()
             optimizer.step()
             log.step(step + 1, loss.detach())
+            if (step + 1) % params["save_every"] == 0:
+                state.save(step + 1)
     facts = {{"points": str(job.layout.count)}}
-    checkpoint.save_weights(job.out / "net.safetensors", {{"net": net}}, facts)
+    checkpoint.save_weights(weights, {{"net": net}}, facts)
+    state.remove()
 
 
 def predictor(weights, device, params, layout):
@@ -155,6 +168,16 @@ def predictor(weights, device, params, layout):
         return geometry.transform_points(geometry.invert_maps(cut.maps), in_crop)
 
     return predict
+
+
+def networks(params, layout):
+    """List what a prediction runs, with an input of batch 1: `benchbox profile` counts it."""
+    import torch
+
+    from .network import make_network
+
+    crop = torch.zeros(1, 3, params["size"], params["size"])
+    return {{"network": (make_network(layout.count).eval(), (crop,))}}
 '''
 
 _TORCH_NETWORK = '''"""The network."""

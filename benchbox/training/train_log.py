@@ -32,7 +32,8 @@ EVENTS_VARIABLE = "BENCHBOX_TENSORBOARD"
 class TrainLog:
     """Count one stage: a bar on stderr, rows in `log.csv`.
 
-    Totals in `training.json` under the job's folder.
+    Totals in `training.json` under the job's folder. Rows beyond `start` are of steps that were
+    lost with an interrupted training and are made again: they are dropped.
 
     `loss` is a tensor or a float; it is read only when a row is due, so the device is not waited
     for at every step. The share of the time that steps stand still for data is recorded: for
@@ -62,6 +63,7 @@ class TrainLog:
         self.before_s = data_wait_s()
         self.first, self.start_s = start, time.perf_counter()
         dead_units.forget_steps()
+        _forget_undone(out, stage, start)
         self.bar = progress_bar(
             total=steps,
             initial=start,
@@ -147,6 +149,29 @@ class TrainLog:
         if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
             record["peak_gpu_memory_mb"] = round(torch.cuda.max_memory_allocated() / 2**20)
         _write_record(path, record)
+
+
+def _forget_undone(out: Path, stage: str, start: int) -> None:
+    """Drop the rows of a stage beyond the step that it goes on from; from 0, its totals, too."""
+    log = out / "log.csv"
+    if log.exists():
+        lines = log.read_text().splitlines(keepends=True)
+        kept = [line for line in lines if not _is_beyond(line, str(guard_cell(stage)), start)]
+        if kept != lines:
+            write_whole(log, "".join(kept))
+    if start or not (out / "training.json").exists():
+        return
+    record = _read_record(out)
+    if record["stages"].pop(stage, None) is not None:
+        _update_totals(record)
+        _write_record(out / "training.json", record)
+
+
+def _is_beyond(line: str, stage: str, start: int) -> bool:
+    cells = next(csv.reader([line]), [])
+    if len(cells) < 2 or cells[0] != stage or not cells[1].isdecimal():
+        return False
+    return int(cells[1]) > start
 
 
 def open_events(out: Path) -> Any:

@@ -63,6 +63,26 @@ def test_an_interrupted_stage_adds_up_and_keeps_its_rows(tmp_path):
     assert len(rows_of(tmp_path)) == 10
 
 
+def log_steps(folder, stage, first, last):
+    with TrainLog(folder, stage, steps=10, batch=2, examples=4, start=first) as meter:
+        for step in range(first, last):
+            meter.step(step + 1, 1.0)
+
+
+def test_steps_that_are_made_again_are_in_the_log_once(tmp_path):
+    """The trap: a killed training left rows beyond its checkpoint, or had none at all."""
+    log_steps(tmp_path, "zero", 0, 10)
+    log_steps(tmp_path, "one", 0, 6)
+    log_steps(tmp_path, "one", 4, 8)  # from a checkpoint at 4
+    steps = [int(row["step"]) for row in rows_of(tmp_path) if row["stage"] == "one"]
+    assert steps == [1, 2, 3, 4, 5, 6, 7, 8]
+    log_steps(tmp_path, "one", 0, 10)  # from nothing
+    rows = [(row["stage"], int(row["step"])) for row in rows_of(tmp_path)]
+    assert rows == [(stage, step + 1) for stage in ("zero", "one") for step in range(10)]
+    assert stages_of(tmp_path)["one"]["samples"] == 20
+    assert json.loads((tmp_path / "training.json").read_text())["samples"] == 40
+
+
 def test_time_spent_waiting_is_a_share(tmp_path):
     """Slow batches must show; batches that were ready must not."""
 
