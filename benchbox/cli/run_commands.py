@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -166,10 +167,7 @@ def run_command(
     try:
         outcome = execute.run_method(request, print_note)
     except KeyboardInterrupt:
-        note = "interrupted; the same command goes on from here"
-        if not resume:
-            note += " (without --fresh)"
-        exit_interrupted(note)
+        exit_interrupted(f"interrupted; {execute.describe_resumption(request)}")
     if process_number():
         return
     _say_notes(outcome)
@@ -180,17 +178,19 @@ def run_command(
         return
     width = terminal_width()
     click.echo(score.format_scores(outcome.scored.scores, outcome.scored.protocol, width))
-    _print_kept(headline, outcome.run.folder, results)
+    _print_kept(headline, outcome.run.folder, results, methods)
 
 
-def _print_kept(headline: str, folder: Path, results: Path) -> None:
+def _print_kept(headline: str, folder: Path, results: Path, methods: Sequence[Path] = ()) -> None:
     """Print the one number of a run, where it is kept, and what shows it."""
     click.echo(f"score: {headline}")
     click.echo(f"run:  {folder}")
-    next_command = "benchbox report"
+    next_command = ["benchbox", "report"]
     if results != Path("results"):
-        next_command += f" --results {results}"
-    click.echo(f"next: {next_command}")
+        next_command += ["--results", str(results)]
+    for collection in methods:
+        next_command += ["--methods", str(collection)]
+    click.echo(f"next: {shlex.join(next_command)}")
 
 
 def _say_notes(outcome: RunOutcome) -> None:

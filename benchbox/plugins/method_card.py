@@ -131,7 +131,20 @@ def find_card(name: str, extra: Sequence[Path] = ()) -> MethodCard:
     # the method may be one of a package that cannot be found
     for entry in discovery.find_faults(ENTRY_POINT_GROUP):
         suggestion += f"; {entry.reason}"
-    raise PluginError(f"unknown method {name!r}; {suggestion}")
+    raise PluginError(f"unknown method {name!r}; {_hint_at_folder(name)}{suggestion}")
+
+
+def _hint_at_folder(name: str) -> str:
+    """Say that `methods/` of the working folder, where `new method` writes, holds a method."""
+    for file in sorted(Path("methods").glob(f"*/{CARD_FILE}")):
+        folder = file.parent
+        try:
+            names = [read_card(folder).name]
+        except PluginError:  # --methods says what is wrong with it
+            names = [folder.name, folder.name.replace("_", "-")]
+        if name in names:
+            return f"{folder.as_posix()} is here: --methods methods; "
+    return ""
 
 
 def check_method_name(name: str) -> None:

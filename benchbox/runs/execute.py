@@ -284,7 +284,10 @@ def _run_from_start(
             return _take_other_run(plan, request)
         notes = run_folders.begin_job(plan.place, plan.job_identity(data), fresh=request.fresh)
         if notes["sessions"] > 1:
-            say("going on with the interrupted run that is here")
+            words = "going on with the interrupted run that is here"
+            if not run_folders.has_work_to_go_on_from(plan.place):
+                words = "starting again: the interrupted run here left nothing to go on from"
+            say(words)
         else:
             _take_over_training(plan, data, device, say)
         _share_folder(plan)
@@ -732,6 +735,15 @@ def derive_scores(
     points = scoring.score_points(protocol, truth, predictions)
     run_folders.save_scores(place, document, scores.errors, points)
     return ScoreResult(protocol, scores, document, truth.ids)
+
+
+def describe_resumption(request: RunRequest) -> str:
+    """Say what the command of an interrupted run does when it is given again."""
+    if not run_folders.has_work_to_go_on_from(plan_run(request).place):
+        return "the same command starts again: nothing was left to go on from"
+    if request.fresh:
+        return "the same command goes on from here (without --fresh)"
+    return "the same command goes on from here"
 
 
 def repeat_command(request: RunRequest) -> str:

@@ -273,6 +273,20 @@ def begin_job(run: Path, identity: Mapping[str, Any], *, fresh: bool = False) ->
     return notes
 
 
+def has_work_to_go_on_from(run: Path) -> bool:
+    """Tell whether an interrupted job left more than notes: checkpoints, stages, folds.
+
+    What a recipe did not save it does again.
+    """
+    notes = {_JOB, _TRAINING, _LOG, _LOCK}
+    work = work_folder(run)
+    for path in work.rglob("*"):
+        kept = path.name not in notes and not path.name.startswith(".")
+        if kept and path.is_file() and "events" not in path.relative_to(work).parts:
+            return True
+    return False
+
+
 def _require_same_job(run: Path, before: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
     changed = []
     for key, value in identity.items():

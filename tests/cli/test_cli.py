@@ -130,12 +130,57 @@ def test_run_ends_with_the_table_the_folder_and_the_next_command(world):
     lines = result.stdout.splitlines()
     assert re.match(r"unseen +6 +0 +inter_ocular +\d+\.\d\d \[\d+\.\d\d, \d+\.\d\d\]", lines[1])
     assert lines[-2] == f"run:  {world.results / 'tiny' / 'centre' / 'v' / '0'}"
-    assert lines[-1] == f"next: benchbox report --results {world.results}"
+    # the folders as typed: without --methods the report would not know the method
+    assert lines[-1] == (
+        f"next: benchbox report --results {world.results} --methods {world.methods}"
+    )
     assert "12 labelled faces to train on, 6 to test on" in result.stderr
     again = call(*run_words(world, "centre"))
     assert again.exit_code == 0
     assert again.stdout == result.stdout
     assert "--fresh redoes it" in again.stderr
+
+
+def test_an_interrupted_training_that_left_nothing_promises_nothing(world):
+    """The trap: "goes on from here" of a training that begins at step 0 again."""
+    world.method("stops", CENTRE + "def train(job):\n"
+                 "    (job.out / 'log.csv').write_text('stage,step\\n')\n"
+                 "    raise KeyboardInterrupt\n")  # fmt: skip
+    words = run_words(world, "stops")
+    first, again = call(*words), call(*words)
+    assert first.exit_code == again.exit_code == 130
+    assert first.stderr.splitlines()[-1] == (
+        "interrupted; the same command starts again: nothing was left to go on from"
+    )
+    assert "starting again: the interrupted run here left nothing to go on from" in again.stderr
+    world.method("saves", CENTRE + "def train(job):\n"
+                 "    (job.out / 'half.npy').write_bytes(b'1')\n"
+                 "    raise KeyboardInterrupt\n")  # fmt: skip
+    saved = call(*run_words(world, "saves", "--fresh"))
+    assert saved.stderr.splitlines()[-1] == (
+        "interrupted; the same command goes on from here (without --fresh)"
+    )
+
+
+def test_a_method_in_the_working_folder_is_hinted_at(tmp_path, monkeypatch):
+    """The trap: `new method` wrote it here, and `run` calls it unknown."""
+    monkeypatch.chdir(tmp_path)
+    assert call("new", "method", "my-net").exit_code == 0
+    hint = "unknown method 'my-net'; methods/my_net is here: --methods methods; known: "
+    for words in (
+        ("run", "--method", "my-net", "--protocol", "synth-300w-full"),
+        ("test", "method", "my-net"),
+        ("profile", "--method", "my-net"),
+        ("show", "method", "my-net"),
+    ):
+        one_line_fault(call(*words), hint)
+    assert "methods/" not in call("show", "method", "other-net").stderr
+
+
+def test_a_missing_file_is_said_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    missing = call("show", "protocol", "nothere.toml")
+    assert missing.stderr == "error: nothere.toml: there is no such file\n"
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
