@@ -16,6 +16,14 @@ PACK = Path(__file__).parents[3] / "shared" / "formats" / "gaze"
 ROWS = "a.png,ann,train,9.5,-3\nb.png,bob,test,1,-2\nc.png,cleo,test,-2,4\n"
 
 
+@pytest.fixture
+def tmp_path(tmp_path):
+    """Lie deep: `new protocol` looks for pictures two folders up, where other tests have theirs."""
+    deep = tmp_path / "one" / "two"
+    deep.mkdir(parents=True)
+    return deep
+
+
 def table(folder, header, rows=ROWS, name="labels.csv"):
     path = folder / name
     path.write_text(f"{header}\n{rows}")

@@ -22,6 +22,14 @@ FACES = {"pair_1": FIRST, "pair_2": FIRST * 1.2 + [90, 3]}
 BOXES = [[20.0, 20, 70, 80], [112.0, 25, 178, 100]]
 
 
+@pytest.fixture
+def tmp_path(tmp_path):
+    """Lie deep: `new protocol` looks for pictures two folders up, where other tests have theirs."""
+    deep = tmp_path / "one" / "two"
+    deep.mkdir(parents=True)
+    return deep
+
+
 def read(path, folder, **said):
     made = new_protocol("mine", Wishes(source=path, **{"sides": "picture", **said}), folder)
     return made, open_index(made.protocol, made.root, pixels=False)

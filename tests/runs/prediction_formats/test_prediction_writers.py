@@ -28,6 +28,14 @@ TRUTH = {"a": ("a.jpg", face()), "b_1": ("b.jpg", face(10)), "b_2": ("b.jpg", fa
 
 
 @pytest.fixture
+def tmp_path(tmp_path):
+    """Lie deep: `new protocol` looks for pictures two folders up, where other tests have theirs."""
+    deep = tmp_path / "one" / "two"
+    deep.mkdir(parents=True)
+    return deep
+
+
+@pytest.fixture
 def card(tmp_path, monkeypatch):
     monkeypatch.delenv("BENCHBOX_DATA", raising=False)
     header = ",".join(f"x{k},y{k}" for k in range(COUNT))
