@@ -24,7 +24,7 @@ def check_file(path: Path, largest: int, fault: type[BenchboxError] = DataError)
     try:
         facts = path.stat()
     except FileNotFoundError as error:
-        raise fault(f"{path}: there is no such file") from error
+        raise fault(f"{path}: cannot be read: there is no such file") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in its name
         reason = getattr(error, "strerror", None) or error
         raise fault(f"{path}: cannot be read ({reason})") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import time
@@ -156,7 +157,9 @@ def _forget_undone(out: Path, stage: str, start: int) -> None:
     log = out / "log.csv"
     if log.exists():
         lines = log.read_text().splitlines(keepends=True)
-        kept = [line for line in lines if not _is_beyond(line, str(guard_cell(stage)), start)]
+        begin = io.StringIO()
+        csv.writer(begin, lineterminator="").writerow([guard_cell(stage), ""])
+        kept = [line for line in lines if not _is_beyond(line, begin.getvalue(), start)]
         if kept != lines:
             write_whole(log, "".join(kept))
     if start or not (out / "training.json").exists():
@@ -167,11 +170,10 @@ def _forget_undone(out: Path, stage: str, start: int) -> None:
         _write_record(out / "training.json", record)
 
 
-def _is_beyond(line: str, stage: str, start: int) -> bool:
-    cells = next(csv.reader([line]), [])
-    if len(cells) < 2 or cells[0] != stage or not cells[1].isdecimal():
-        return False
-    return int(cells[1]) > start
+def _is_beyond(line: str, begin: str, start: int) -> bool:
+    """Tell whether a row that begins with a stage and a comma is of a step beyond one."""
+    step = line.removeprefix(begin).partition(",")[0]
+    return line.startswith(begin) and step.isdecimal() and int(step) > start
 
 
 def open_events(out: Path) -> Any:

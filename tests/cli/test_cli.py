@@ -180,7 +180,7 @@ def test_a_method_in_the_working_folder_is_hinted_at(tmp_path, monkeypatch):
 def test_a_missing_file_is_said_once(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     missing = call("show", "protocol", "nothere.toml")
-    assert missing.stderr == "error: nothere.toml: there is no such file\n"
+    assert missing.stderr == "error: nothere.toml: cannot be read: there is no such file\n"
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])

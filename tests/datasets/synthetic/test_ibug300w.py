@@ -253,7 +253,9 @@ def test_a_killed_worker_is_one_clear_line_and_its_chunks_are_made_again(cache_f
 
 def test_a_fault_in_a_worker_is_told_where_the_set_is_asked_for(cache_folder, monkeypatch):
     monkeypatch.setattr(cache, "_lay_out_columns", lambda plan, partial: None)
-    with pytest.raises(DataError, match=r"small.*values.npy: there is no such file"):
+    with pytest.raises(
+        DataError, match=r"small.*values.npy: cannot be read: there is no such file"
+    ):
         cache.load_columns(SMALL, workers=1)
 
 

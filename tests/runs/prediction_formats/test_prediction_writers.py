@@ -348,9 +348,9 @@ def test_pictures_of_another_folder_are_other_pictures(card, tmp_path):
     move_pictures(card, "test")
     file, names = write_coco(tmp_path, (1, face(), 0.9))
     assert score(card, file, names=names).failed == 2  # a.jpg is the end of test/a.jpg
-    names.write_text(names.read_text().replace('"a.jpg"', '"/home/me/test/a.jpg"'))
+    names.write_text(names.read_text().replace('"a.jpg"', '"/elsewhere/test/a.jpg"'))
     assert score(card, file, names=names).failed == 2
-    names.write_text(names.read_text().replace("/home/me/test/a.jpg", "train/a.jpg"))
+    names.write_text(names.read_text().replace("/elsewhere/test/a.jpg", "train/a.jpg"))
     with pytest.raises(ResultError, match=r"'train/a.jpg', 'test/a' differs in the folder"):
         score(card, file, names=names)
 
