@@ -44,6 +44,19 @@ def parse_number(text: str) -> float:
         raise ValueError(f"{text[:40]!r} is no number") from fault
 
 
+def is_number(text: str) -> bool:
+    """Tell whether `parse_number` reads a text.
+
+    >>> is_number("1e-3"), is_number("yaw")
+    (True, False)
+    """
+    try:
+        parse_number(text)
+    except ValueError:
+        return False
+    return True
+
+
 def parse_numbers(texts: Sequence[str]) -> list[float]:
     """Read a row of numbers, as `parse_number` reads one; fast where all are plain.
 

@@ -117,7 +117,7 @@ def accept_command(
     Exit 1 where one cannot be scored; the others are.
     """
     from benchbox.report.tables import submission_table
-    from benchbox.runs import submissions
+    from benchbox.runs import score_file, submissions
 
     outcomes: list[tuple[Path, ScoreResult | BenchboxError, str]] = []
     for folder in folders:
@@ -127,21 +127,15 @@ def accept_command(
             outcomes.append((folder, fault, ""))
             print_note(f"error: {folder}: {fault}")
             continue
-        text = headline_with_rank(scored, results, _own_folder(results, scored))
+        method = scored.document["method"]
+        own = score_file.submission_folder(results, scored.protocol.name, method)
+        text = headline_with_rank(scored, results, own)
         outcomes.append((folder, scored, text))
         click.echo(f"{folder}: {text}")
     if markdown is not None:
         submission_table.write_markdown(outcomes, markdown)
     if any(isinstance(outcome, BenchboxError) for _, outcome, _ in outcomes):
         exit_failed()
-
-
-def _own_folder(results: Path, scored: ScoreResult) -> Path:
-    from benchbox.plugins import method_card
-    from benchbox.runs import run_folders
-
-    method = scored.document["method"]
-    return run_folders.run_folder(results, scored.protocol.name, method, method_card.SUBMITTED, 0)
 
 
 @results_group.command(name="export")

@@ -35,7 +35,7 @@ from benchbox.datasets.gaze.conventions import GazeRows, read_numbers
 from benchbox.errors import DataError, ResultError
 from benchbox.file_readers import hdf5_files, matlab_files, parquet_files
 from benchbox.metrics import gaze_convention_search
-from benchbox.number_text import parse_number
+from benchbox.number_text import is_number, parse_number
 from benchbox.types import GazeConvention, Predictions, Truth
 
 from . import prediction_files
@@ -438,7 +438,7 @@ def _id_column(table: delimited.Table) -> str:
                 return name
         return ""
     first = table.columns[0]
-    if table.rows and not any(map(_is_number, table.rows[0].values())):
+    if table.rows and not any(map(is_number, table.rows[0].values())):
         raise ResultError(
             f"{table.where(0)}: names columns, but none is called {_or(_ID_COLUMNS)}: call the ids "
             "so, or strike the line out"
@@ -449,14 +449,6 @@ def _id_column(table: delimited.Table) -> str:
     except ValueError:
         return first
     return ""
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        parse_number(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def _read_npz(path: Path) -> GazeTable:

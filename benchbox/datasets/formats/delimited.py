@@ -93,15 +93,7 @@ def _names_columns(fields: Sequence[str]) -> bool:
     """
     if len(fields) < 2 or not any(name in fields for name in ID_COLUMNS):
         return False
-    return not any(map(_is_number, fields))
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        number_text.parse_number(cell)
-    except ValueError:
-        return False
-    return True
+    return not any(map(number_text.is_number, fields))
 
 
 def _read_fields(path: Path, *, is_label: bool) -> Table:
