@@ -144,14 +144,16 @@ def _moved_words(steps: int, count: int) -> str:
     return f"moved down by {steps}"
 
 
-def _number_key(name: str) -> list[str | int]:
+def _number_key(name: str) -> list[str | tuple[int, str]]:
     """Return what sorts names by the numbers in them.
 
     >>> sorted(["p10/2", "p9/2", "p9/11"], key=_number_key)
     ['p9/2', 'p9/11', 'p10/2']
     """
-    pieces: list[str | int] = list(re.split(r"(\d+)", name))
-    pieces[1::2] = map(int, pieces[1::2])
+    pieces: list[str | tuple[int, str]] = list(re.split(r"([0-9]+)", name))
+    for place in range(1, len(pieces), 2):
+        digits = str(pieces[place]).lstrip("0")
+        pieces[place] = (len(digits), digits)  # int() refuses thousands of digits
     return pieces
 
 
