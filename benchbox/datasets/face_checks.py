@@ -522,7 +522,7 @@ def _repeated_faults(index: Index, values: Floats, rows: np.ndarray) -> Iterator
     """
     first_with: dict[bytes, int] = {}
     again, twice = [], []
-    for row in rows[find_repeated_numbers(values[rows, 0, 0])].tolist():
+    for row in rows[find_repeated_numbers(values[:, 0, 0][rows])].tolist():
         twin = first_with.setdefault(values[row].tobytes(), row)
         if index.clusters[twin] != index.clusters[row]:
             again.append((twin, row))

@@ -273,7 +273,7 @@ def _find_repeats(truth: Truth, predictions: Predictions) -> Bools:
     """Find the answers (N,) that are equal in every number to that of an item unlike theirs."""
     flat = predictions.values.reshape(len(predictions.ids), -1)
     answered = np.flatnonzero(~predictions.failed)
-    candidates = answered[find_repeated_numbers(flat[answered, 0])]
+    candidates = answered[find_repeated_numbers(flat[:, 0][answered])]
     first_row: dict[bytes, int] = {}
     repeated = np.zeros(len(flat), bool)
     for row in candidates.tolist():
