@@ -109,12 +109,13 @@ def own_batches(items: Sequence[T], size: int) -> Sequence[T]:
 def claim_report(fault: BenchboxError) -> bool:
     """Tell whether this process is the first to report how the run ended; asks torchrun's store.
 
-    Who has only lost another process lets that one speak first.
+    Who has only lost another process lets that one speak first. Torchrun asks all to end as soon
+    as one that may not report has ended: who has claimed must still get its line out.
     """
     if process_count() == 1:
         return True
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # we are ending
     if isinstance(fault, LostProcessError):
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # we are ending
         time.sleep(_COURTESY_S)
     place = os.environ.get("MASTER_ADDR", ""), int(os.environ.get("MASTER_PORT", "0"))
     attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
