@@ -35,6 +35,7 @@ def ended_at():
 
 def test_the_process_that_reports_outlives_the_others_end(monkeypatch, ended_at):
     """Trap: the other process ended first, torchrun ended this one, and nobody said why."""
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "one")
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setattr(torch.distributed, "TCPStore", _StoreThatEndsTheClaimant)
     assert process_group.claim_report(BenchboxError("lr must be a finite number"))
