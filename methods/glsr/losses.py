@@ -7,11 +7,17 @@ from torch import Tensor
 
 
 def shape_loss(
-    predicted: Tensor, target: Tensor, distance: Tensor, kind: str, z_px: int = 64
+    predicted: Tensor,
+    target: Tensor,
+    distance: Tensor,
+    kind: str,
+    z_px: int = 64,
+    coordinates: str = "mean",
 ) -> Tensor:
-    """Mean over coordinates of the l1, l2 or weighted error between shapes (n, k, 2).
+    """Mean over the batch of the l1, l2 or weighted error between shapes (n, k, 2).
 
-    Divided by `distance` (n,).
+    Divided by `distance` (n,). `coordinates` are summed, as the norms of equations 5, 6 and 8 do,
+    or averaged.
 
     l1: |z| / d.   l2: z² / d².   weighted: w |z| / d with w = exp(-σ |z - μ|), where μ and σ are
     the mean and the standard deviation over the batch of each coordinate's signed error z; no
@@ -24,9 +30,13 @@ def shape_loss(
     error = predicted - target
     distance = distance[:, None, None]
     if kind == "l2":
-        return (error / distance).square().mean()
-    weight = coordinate_weights(error.detach() * (z_px / 2)) if kind == "weighted" else 1.0
-    return (weight * error.abs() / distance).mean()
+        errors = (error / distance).square()
+    else:
+        weight = coordinate_weights(error.detach() * (z_px / 2)) if kind == "weighted" else 1.0
+        errors = weight * error.abs() / distance
+    if coordinates == "mean":
+        return errors.mean()
+    return errors.flatten(1).sum(dim=1).mean()
 
 
 def coordinate_weights(z: Tensor) -> Tensor:

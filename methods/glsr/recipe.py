@@ -290,7 +290,8 @@ class StageLosses:
         return total
 
     def _shape_loss(self, shape: Tensor, target: Tensor, distance: Tensor, kind: str) -> Tensor:
-        return shape_loss(shape, target, distance, kind, self.params["z_px"])
+        params = self.params
+        return shape_loss(shape, target, distance, kind, params["z_px"], params["coordinates"])
 
     def _distance(self, shape: Tensor) -> Tensor:
         return (shape[:, self.eyes[0]] - shape[:, self.eyes[1]]).norm(dim=1)

@@ -326,6 +326,23 @@ def test_l1_and_l2_by_hand():
     )
 
 
+def test_the_norms_of_the_paper_are_sums_over_coordinates():
+    """Equations 5, 6 and 8; trap: a mean weighs decay 2k times as much against SGD's gradient."""
+    generator = torch.Generator().manual_seed(0)
+    error = torch.randn(3, 68, 2, generator=generator)
+    zero, distance = torch.zeros_like(error), torch.tensor([0.5, 1.0, 2.0])
+    for kind in ("l1", "l2", "weighted"):
+        mean = losses.shape_loss(error, zero, distance, kind, 64, "mean").item()
+        total = losses.shape_loss(error, zero, distance, kind, 64, "sum").item()
+        assert total == pytest.approx(136 * mean)
+
+
+@pytest.mark.parametrize(("budget", "coordinates"), [("paper", "sum"), ("quick", "mean")])
+def test_the_budget_says_how_coordinates_are_joined(budget, coordinates):
+    params = method_card.merge_params(CARD, "glsr", budget)
+    assert params["coordinates"] == coordinates
+
+
 # --- system and draws -----------------------------------------------------------------------------
 
 
