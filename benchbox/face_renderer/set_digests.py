@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _TABLE = Path(__file__).with_name("set_digests.csv")
 _HEADER = ("set", "version", "items", "labels")
-_OF_PICTURES = ("pixels", "face_grid", "visible", "visible68")  # columns that take a picture
+_OF_PICTURES = ("pixels", "visible", "visible68")  # columns that take a picture
 _STEPS = 100  # of one pixel, centimetre or unit, that are told apart
 
 Columns = Mapping[str, np.ndarray[Any, Any]]

@@ -126,10 +126,10 @@ def test_the_face_grid_lies_over_the_square_around_the_frame():
 
 
 def test_a_stare_keeps_its_dot_while_the_head_moves_a_little_from_frame_to_frame():
-    first = 2 * image_sets.GAZESTARE.frames
+    _, frames = image_sets.GAZESTARE.shown("stare")
     shots = [
-        phone_and_tablet.draw_shot(image_sets.GAZESTARE, "stare", first + k)
-        for k in range(image_sets.GAZESTARE.frames)
+        phone_and_tablet.draw_shot(image_sets.GAZESTARE, "stare", 2 * frames + k)
+        for k in range(frames)
     ]
     assert len({shot.dot for shot in shots}) == 1
     assert np.ptp([shot.target_cm for shot in shots], axis=0).max() == 0

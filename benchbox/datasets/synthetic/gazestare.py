@@ -1,4 +1,4 @@
-"""`synth-gazestare`: persons who stare at one point for thirty frames.
+"""`synth-gazestare`: persons who stare at one point for fifteen frames.
 
 What is trained on is `synth-gazecn`. Parts are `gazecn/train`, `gazecn/test` and `stare`, as in the
 real set; each stare is a sequence.
@@ -24,7 +24,7 @@ STARES = Twin(
     kind=image_sets.GAZESTARE.name,
     megabytes=320,
     build_index=gazecapture_index.build_index,
-    tiny_numbers=gazecapture_index.tiny_numbers(image_sets.GAZESTARE, {"stare": (0,)}, frames=4),
+    tiny_numbers=gazecapture_index.tiny_numbers(image_sets.GAZESTARE, {"stare": (0, 1)}, frames=4),
     items="frames",
 )
 PLAN = STARES.PLAN

@@ -267,7 +267,7 @@ GAZECN = Twin(
     megabytes=1170,
     build_index=gazecapture_index.build_index,
     tiny_numbers=gazecapture_index.tiny_numbers(
-        image_sets.GAZECN, {"train": (0, 1, 2), "test": (0, 1)}, frames=2
+        image_sets.GAZECN, {"train": (0, 1, 2), "test": range(6)}, frames=2
     ),
     items="frames",
 )

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
 import numpy as np
 
 from benchbox.face_renderer.camera import Camera, Pose
+from benchbox.face_renderer.image.simulated_detector import detect_eyes, frame_eye
 from benchbox.geometry import square_boxes
 
 from . import device_screens
@@ -30,41 +31,37 @@ if TYPE_CHECKING:
 
     from .device_screens import Device
 
-DESK_VERSION = 3  # raise it with every change that moves a pixel or a label of these sets
+_PEOPLE_VERSION = 3  # since when the people, what they look at and their pictures are these
 FRAME_SIDE_PX = 288  # px, side of the square that is rendered; frames are its middle, 3 : 4
 GRID_CELLS = 25  # cells on a side of the face grid
 # how a device is held, an equal number of dots each
 _ORIENTATIONS = {"phone": (1, 1, 1, 1, 3, 4), "tablet": (1, 2, 3, 4)}
 _TABLET_OF = 7  # persons: one of them holds a tablet
-_HOLD, _SESSION, _DOT, _FRAME, _GRAIN, _PATH, _MOOD, _LIGHT = range(8)
+_HOLD, _SESSION, _DOT, _FRAME, _GRAIN, _PATH, _MOOD, _LIGHT, _EYES = range(9)
 
 
 @dataclass(frozen=True)
 class Study:
-    """Who takes part and what is recorded.
-
-    Parts with their numbers of persons, dots per person, frames per dot.
-    """
+    """Who takes part and what is recorded."""
 
     name: str
-    parts: tuple[tuple[str, int], ...]
-    dots: int
-    frames: int
-    # parts with one frame per dot and as many dots more: nothing is learned twice
-    single: tuple[str, ...] = ()
+    # parts with their persons, dots that each is shown, frames of each dot
+    parts: tuple[tuple[str, int, int, int], ...]
     tablets: bool = True  # every seventh person holds a tablet
     upright: bool = False  # the device is only held upright
     sway: float = 1.0  # how much heads move while a dot is looked at
+    # a recording's: the face is detected once a dot, eyes in every frame; else the face is in every
+    # frame and eye boxes are the true lids
+    recorded_boxes: bool = True
+    version: int = 4  # raise it with every change that moves a pixel or a label of the set
 
     def sizes(self) -> tuple[tuple[str, int], ...]:
         """Return the parts with their numbers of frames."""
-        return tuple((part, persons * self.dots * self.frames) for part, persons in self.parts)
+        return tuple((part, persons * dots * frames) for part, persons, dots, frames in self.parts)
 
     def shown(self, part: str) -> tuple[int, int]:
         """Return the dots that a person of a part is shown, and the frames taken of each."""
-        if part in self.single:
-            return self.dots * self.frames, 1
-        return self.dots, self.frames
+        return {name: (dots, frames) for name, _, dots, frames in self.parts}[part]
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +113,7 @@ def split_number(study: Study, part: str, number: int) -> tuple[int, int, int]:
 
 def _person_key(study: Study, part: str, person: int) -> tuple[int, ...]:
     return (
-        crc32(f"desk-{DESK_VERSION}".encode()),
+        crc32(f"desk-{_PEOPLE_VERSION}".encode()),
         crc32(study.name.encode()),
         crc32(part.encode()),
         person,
@@ -175,6 +172,46 @@ def _draw_hold(study: Study, part: str, person: int, dot: int, frame: int) -> Fl
 def draw_shot(study: Study, part: str, number: int) -> Shot:
     """Draw frame `number` of a part: geometry and labels, no pixel yet."""
     person, dot, frame = split_number(study, part, number)
+    look = _draw_look(study, part, number)
+    scene, orientation = look.scene, look.orientation
+    rows, columns = frame_slices(orientation)
+    corner = np.array([columns.start, rows.start], float)
+    looked_for = _draw_look(study, part, number - frame) if study.recorded_boxes else look
+    face = square_boxes(looked_for.scene.detected - np.tile(corner, 2), 1.05)
+    flat = scene.landmarks - corner
+    lids = np.stack([flat[42:48], flat[36:42]])
+    if study.recorded_boxes:
+        stream = random_stream(*_person_key(study, part, person), _EYES, dot, frame)
+        left_eye, right_eye = detect_eyes(lids, face, stream, upright=orientation in (1, 2))
+    else:
+        left_eye, right_eye = (frame_eye(eye, face) for eye in lids)
+    name = f"{part}-{person:03d}"
+    return Shot(
+        scene,
+        name,
+        f"{name}-{dot:02d}",
+        look.device,
+        orientation,
+        look.target_cm,
+        face,
+        left_eye,
+        right_eye,
+    )
+
+
+class _Look(NamedTuple):
+    """A person who looks at a dot."""
+
+    scene: Scene
+    device: Device
+    orientation: int
+    target_cm: Floats  # (2,) from the camera
+
+
+@lru_cache(maxsize=64)  # frames of a dot ask for its first one again
+def _draw_look(study: Study, part: str, number: int) -> _Look:
+    """Draw the person, the camera and the eyes that look at the dot."""
+    person, dot, frame = split_number(study, part, number)
     key = _person_key(study, part, person)
     device, orientation = held_device(study, part, person, dot)
     target_cm = device_screens.draw_dot_cm(device, orientation, random_stream(*key, _DOT, dot, 1))
@@ -207,8 +244,7 @@ def draw_shot(study: Study, part: str, number: int) -> Shot:
     scene = look_at_target(
         draw_person(*key), view, looked_at, random_stream(*key, _FRAME, dot, frame)
     )
-    name = f"{part}-{person:03d}"
-    return _crop_shot(scene, name, f"{name}-{dot:02d}", device, orientation, target_cm)
+    return _Look(scene, device, orientation, target_cm)
 
 
 def _screen_to_space(camera: Camera, place_cm: Floats) -> Floats:
@@ -218,33 +254,3 @@ def _screen_to_space(camera: Camera, place_cm: Floats) -> Floats:
     """
     point: Floats = camera.position + 10 * np.array([-place_cm[0], -place_cm[1], 0.0])
     return point
-
-
-def _crop_shot(
-    scene: Scene, person: str, dot: str, device: Device, orientation: int, target_cm: Floats
-) -> Shot:
-    rows, columns = frame_slices(orientation)
-    corner = np.array([columns.start, rows.start], float)
-    flat = scene.landmarks - corner
-    face = square_boxes(scene.detected - np.tile(corner, 2), 1.05)
-    return Shot(
-        scene,
-        person,
-        dot,
-        device,
-        orientation,
-        target_cm,
-        face,
-        _eye_box(flat[42:48], face),
-        _eye_box(flat[36:42], face),
-    )
-
-
-def _eye_box(lids: Floats, face: Floats) -> Floats:
-    """Return the square about an eye (6 lid points) as a detector has it.
-
-    Its side is a share of the face's.
-    """
-    half = 0.15 * (face[2] - face[0])
-    middle = (lids.min(0) + lids.max(0)) / 2
-    return np.concatenate([middle - half, middle + half])

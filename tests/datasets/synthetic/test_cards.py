@@ -93,8 +93,7 @@ def test_phones_held_upright_are_counted_by_the_frame():
     """
     card, study = CARDS["synth-gazecapture-iphone-o1"], image_sets.GAZECAPTURE
     counts = {}
-    for part, persons in study.parts:
-        dots, frames = study.shown(part)
+    for part, persons, dots, frames in study.parts:
         holds = [
             phone_and_tablet.held_device(study, part, person, dot)
             for person in range(persons)
