@@ -41,7 +41,7 @@ from benchbox.types import Predictions, Truth
 from . import array_files, near_ids
 
 if TYPE_CHECKING:
-    from benchbox.types import Floats, Strings
+    from benchbox.types import Bools, Floats, Strings
 
 Suggest = Callable[[frozenset[str]], str]  # the ids of a file that does not fit → advice, or ""
 Rows = tuple[list[str], "Floats", np.ndarray | None]  # ids, values, failed flags if any
@@ -103,12 +103,31 @@ def read_stored_predictions(path: Path) -> Predictions:
     return Predictions(ids=np.array(ids, np.str_), values=values.astype(np.float64), failed=flags)
 
 
+def read_stored_values(path: Path) -> tuple[Floats, Bools]:
+    """Read the predictions (N, …) that a run has left and which of them failed (N,), not the ids.
+
+    Raises ResultError as `read_stored_predictions`.
+    """
+    with open_npz(path, fault=ResultError) as arrays:
+        values = _require_array(arrays, "values", path)
+        failed = None
+        if "failed" in arrays:
+            failed = arrays["failed"]
+    if not values.ndim or values.dtype.kind != "f":
+        raise ResultError(f"{path.name}: values {values.shape} {values.dtype}")
+    if failed is None:
+        failed = np.zeros(len(values), bool)
+    return values.astype(np.float64), _check_flags(failed, len(values), path.name)
+
+
 def read_stored_ids(path: Path) -> Strings:
     """Read only the ids (N,) of the predictions that a run has left; raises ResultError."""
     with open_npz(path, fault=ResultError) as arrays:
         ids = _require_array(arrays, "ids", path)
     if ids.ndim != 1 or ids.dtype.kind not in "US":
         raise ResultError(f"{path.name}: no ids can be read: {ids.dtype} {ids.shape}")
+    if ids.dtype.kind == "U":
+        return ids
     return np.array([_decode_id(key, path) for key in ids.tolist()], np.str_)
 
 
@@ -318,7 +337,7 @@ def _angles_to_vectors(angles_rad: Floats, ids: list[str], where: str) -> Floats
 
 def _check_flags(failed: np.ndarray, count: int, where: str) -> np.ndarray:
     is_flags = failed.shape == (count,) and failed.dtype.kind in "bui"
-    if not is_flags or not np.isin(failed, (0, 1)).all():
+    if not is_flags or (failed.dtype.kind != "b" and not np.isin(failed, (0, 1)).all()):
         raise ResultError(f"{where}: failed must hold {count} bools, one per id")
     return failed.astype(bool)
 

@@ -9,6 +9,7 @@ show. The memory is lost without harm.
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -43,9 +44,9 @@ def remember(what: str, files: Sequence[Path], work_out: Callable[[], str]) -> s
     `what` names the question. Raises OSError for a file that is not there, and what `work_out`
     raises, which is not remembered.
     """
-    state, newest = _file_state(files)
-    stat = files[0].stat()
-    key = f"{what} {stat.st_dev} {stat.st_ino}"
+    stats = [path.stat() for path in files]
+    state, newest = _file_state(stats)
+    key = f"{what} {stats[0].st_dev} {stats[0].st_ino}"
     memory = _memory()
     if key in memory.known and memory.known[key][0] == state:
         return memory.known[key][1]
@@ -68,12 +69,11 @@ def save_memory() -> None:
     memory.grown = False
 
 
-def _file_state(files: Sequence[Path]) -> tuple[list[int], int]:
+def _file_state(stats: Sequence[os.stat_result]) -> tuple[list[int], int]:
     """Return what changes with a file, and the latest time among them in ns."""
     state: list[int] = []
     newest = 0
-    for path in files:
-        stat = path.stat()
+    for stat in stats:
         state += [stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns]
         newest = max(newest, stat.st_mtime_ns, stat.st_ctime_ns)
     return state, newest

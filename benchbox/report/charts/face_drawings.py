@@ -6,9 +6,9 @@ and no data set's reader is in its reach. Items of every other set are landmarks
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +27,7 @@ QUALITY = 82
 PICTURE_PX = 256
 TOLERANCE = 3.0  # grey levels, on average: what another JPEG library may round otherwise
 _MARGIN = 0.16
+_CORNER = -1  # the place behind the last point: where the drawing begins
 _FRONTAL = 0.1  # how far the nose may leave the middle of the eyes, over their distance
 
 Square = tuple[float, float, float]  # x, y and side
@@ -112,10 +113,17 @@ def same_picture(one: bytes, other: bytes) -> bool:
 
 def square_around(points: Floats) -> Square:
     """Return the square that holds points (M, 2) with a margin."""
-    low, high = points.min(axis=0), points.max(axis=0)
-    side = float((high - low).max()) * (1 + 2 * _MARGIN) or 1.0
-    x, y = (low + high) / 2 - side / 2
-    return float(x), float(y), side
+    (square,) = squares_around(points[None])
+    return square
+
+
+def squares_around(faces: Floats) -> list[Square]:
+    """Return the square that holds the points of each face (F, M, 2) with a margin."""
+    low, high = faces.min(axis=1), faces.max(axis=1)
+    sides = (high - low).max(axis=1) * (1 + 2 * _MARGIN)
+    sides[sides == 0] = 1.0
+    corners = (low + high) / 2 - sides[:, None] / 2
+    return [(x, y, side) for (x, y), side in zip(corners.tolist(), sides.tolist(), strict=True)]
 
 
 def shape_path(points: Floats, square: Square, layout: str) -> str:
@@ -124,36 +132,67 @@ def shape_path(points: Floats, square: Square, layout: str) -> str:
     A point of no line, as every one of a layout without lines, is a dot. One far outside is left
     out.
     """
-    x, y, side = square
-    placed = (points - [x, y]) * (SIDE / side)
-    inside: Bools = np.asarray(((placed > -SIDE) & (placed < 2 * SIDE)).all(axis=1))
-    places = np.where(inside[:, None], placed, 0).round().astype(int).tolist()
-    left = set(np.flatnonzero(inside).tolist())
-    pieces = []
-    for line in face_outlines.outline_of(layout):
-        drawn = [places[point] for point in line.points if inside[point]]
-        left.difference_update(line.points)
-        if drawn:
-            pieces.append(_line_path(drawn, closed=line.closed))
-    pieces += ["M{} {}h0".format(*places[point]) for point in sorted(left)]
-    return "".join(pieces)
+    (path,) = shape_paths(points[None], [square], layout)
+    return path
 
 
-def _line_path(places: Sequence[Sequence[int]], *, closed: bool) -> str:
-    """Write a line by its steps, in few characters: a site has thousands.
+def shape_paths(faces: Floats, squares: Sequence[Square], layout: str) -> list[str]:
+    """Write the points of each face (F, K, 2) as `shape_path` does; one call for a whole page."""
+    where = np.array(squares)[:, None]
+    placed = (faces - where[:, :, :2]) * (SIDE / where[:, :, 2:])
+    inside: Bools = np.asarray(((placed > -SIDE) & (placed < 2 * SIDE)).all(axis=2))
+    places = np.where(inside[:, :, None], placed, 0).round().astype(int)
+    if inside.all():
+        return _strokes_of(layout, tuple(range(faces.shape[1]))).write(places)
+    paths = []
+    for face, drawn in zip(places, inside, strict=True):
+        paths += _strokes_of(layout, tuple(np.flatnonzero(drawn).tolist())).write(face[None])
+    return paths
 
-    >>> _line_path([(10, 10), (14, 8), (20, 8)], closed=True)
-    'M10 10l4-2 6 0z'
+
+@dataclass(frozen=True, eq=False)
+class _Strokes:
+    """How the lines of a face are written: a pattern, and the numbers (M, 2) that go into it.
+
+    A line begins at a place and goes on by steps, in few characters: a site has thousands.
     """
-    start = "M{} {}".format(*places[0])
-    steps = []
-    for before, place in itertools.pairwise(places):
-        steps += [place[0] - before[0], place[1] - before[1]]
-    if not steps:
-        return f"{start}h0"
-    # a sign parts two numbers as a blank does
-    line = " ".join(map(str, steps)).replace(" -", "-")
-    return f"{start}l{line}{'z' if closed else ''}"
+
+    pattern: str
+    ends: np.ndarray  # (M,) point at which a number pair ends
+    starts: np.ndarray  # (M,) point from which it is a step, `_CORNER` where it is none
+
+    def write(self, places: np.ndarray) -> list[str]:
+        """Write the places (F, K, 2) of each face."""
+        corner = np.zeros_like(places[:, :1])
+        known = np.concatenate([places, corner], axis=1)
+        numbers = places[:, self.ends] - known[:, self.starts]
+        text = (self.pattern + "\n") * len(places) % tuple(numbers.ravel().tolist())
+        # a sign parts two steps as a blank does
+        return text.replace(" -", "-").replace("\t", " ").split("\n")[:-1]
+
+
+@lru_cache(maxsize=64)
+def _strokes_of(layout: str, drawn: tuple[int, ...]) -> _Strokes:
+    """Return how the points of a layout that are drawn are written."""
+    lines = []
+    left = set(drawn)
+    for line in face_outlines.outline_of(layout):
+        kept = [point for point in line.points if point in drawn]
+        left.difference_update(line.points)
+        if kept:
+            lines.append((kept, line.closed))
+    lines += [([point], False) for point in sorted(left)]
+    pattern, ends, starts = "", [], []
+    for points, closed in lines:
+        pattern += "M%d\t%d"  # the blank that stays, whatever follows
+        steps = " ".join(["%d %d"] * (len(points) - 1))
+        if steps:
+            pattern += f"l{steps}{'z' if closed else ''}"
+        else:
+            pattern += "h0"
+        ends += points
+        starts += [_CORNER, *points[:-1]]
+    return _Strokes(pattern, np.array(ends, int), np.array(starts, int))
 
 
 def picture_box(square: Square, side_px: int = PICTURE_PX) -> tuple[float, float, float, float]:

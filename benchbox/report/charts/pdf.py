@@ -77,7 +77,7 @@ def _draw_plot(axes: Any, chart: Chart) -> None:
     _draw_axes(axes, chart)
     _draw_stages(axes, chart)
     ends = plot_layout.end_places(chart)
-    heights = plot_layout.label_heights(chart)
+    heights = plot_layout.label_heights(chart, ends)
     for series, end, text_y in zip(chart.series, ends, heights, strict=True):
         if series.shown:
             _draw_curve(axes, chart, series)

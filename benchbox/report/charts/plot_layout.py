@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -117,13 +118,12 @@ def curve_places(chart: Chart, series: Series) -> list[Place]:
 def _stair_corners(chart: Chart, series: Series) -> list[Place]:
     climbs = np.flatnonzero(series.ys[1:] != series.ys[:-1]) + 1
     start, *turns, end = x_places(chart, series.xs[[0, *climbs, -1]])
-    level, *heights = y_places(chart, series.ys[[0, *climbs]])
-    corners = [(start, level)]
-    for x, y in zip(turns, heights, strict=True):
+    heights = y_places(chart, series.ys[[0, *climbs]])
+    corners = [(start, heights[0])]
+    for x, (level, y) in zip(turns, pairwise(heights), strict=True):
         if y != level:  # too small a climb is not seen
             corners += [(x, level), (x, y)]
-            level = y
-    corners.append((end, level))
+    corners.append((end, heights[-1]))
     return corners
 
 
@@ -152,13 +152,14 @@ def has_label(series: Series) -> bool:
     return bool(series.label) and series.shown
 
 
-def label_heights(chart: Chart) -> list[float]:
+def label_heights(chart: Chart, ends: Sequence[Place]) -> list[float]:
     """Return how far from the top the name of each series stands, its end where it has none.
 
+    `ends` are `end_places`.
     Names move apart so that none covers another; the series keep their order of height.
     """
     frame = frame_of(chart)
-    heights = [y for _, y in end_places(chart)]
+    heights = [y for _, y in ends]
     labelled = [number for number, series in enumerate(chart.series) if has_label(series)]
     order = sorted(labelled, key=lambda number: (heights[number], number))
     lowest = frame.top + 4.0

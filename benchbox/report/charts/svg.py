@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -67,7 +68,7 @@ class SvgDrawing:
     legend: bool  # curves may be switched on and off
     x_end: float = 0.0  # what the right end of the x axis stands for, 0 where nobody asks
     outline: str = ""  # a path behind the layers
-    landmarks: tuple[Place, ...] = ()
+    spots: str = ""  # a path of dots, the landmarks
     names: tuple[str, ...] = ()  # of the landmarks
 
 
@@ -104,7 +105,7 @@ def _ticks(places: Sequence[float], axis: Axis) -> tuple[SvgTick, ...]:
 
 def _draw_series(chart: Chart) -> tuple[SvgSeries, ...]:
     ends = plot_layout.end_places(chart)
-    heights = plot_layout.label_heights(chart)
+    heights = plot_layout.label_heights(chart, ends)
     drawn = []
     for series, end, text_y in zip(chart.series, ends, heights, strict=True):
         path = _curve_path(chart, series)
@@ -126,20 +127,17 @@ def _curve_path(chart: Chart, series: Series) -> str:
     return path
 
 
-def _line_path(corners: Iterable[Place]) -> str:
-    return "M" + "L".join(f"{x:g} {y:g}" for x, y in corners)
+def _line_path(corners: Sequence[Place]) -> str:
+    """Write straight strokes from corner to corner."""
+    return ("M%g %g" + "L%g %g" * (len(corners) - 1)) % tuple(itertools.chain(*corners))
 
 
 def _stair_path(corners: Sequence[Place]) -> str:
     """Write level and upright strokes by turns."""
-    x, y = corners[0]
-    strokes = [f"M{x:g} {y:g}"]
-    for number, (x, y) in enumerate(corners[1:]):
-        if number % 2 == 0:
-            strokes.append(f"H{x:g}")
-        else:
-            strokes.append(f"V{y:g}")
-    return "".join(strokes)
+    turned = corners[1:]
+    numbers = [place[number % 2] for number, place in enumerate(turned)]
+    strokes = "H%gV%g" * (len(turned) // 2) + "H%g" * (len(turned) % 2)
+    return ("M%g %g" + strokes) % (*corners[0], *numbers)
 
 
 def _draw_marks(chart: Chart) -> tuple[SvgMark, ...]:
@@ -173,7 +171,7 @@ def _draw_face(chart: FaceChart) -> SvgDrawing:
         marks=(),
         legend=True,
         outline=_outline_path(chart),
-        landmarks=tuple((float(x), float(y)) for x, y in landmarks),
+        spots="M%g %gh0" * len(landmarks) % tuple(landmarks.ravel().tolist()),
         names=chart.names,
     )
 

@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -222,14 +224,13 @@ def _read_predictions(result: Result, shape: tuple[int, ...]) -> Floats:
     from benchbox.runs import prediction_files
 
     path = run_folders.predictions_file(result.run.folder)
-    stored = prediction_files.read_stored_predictions(path)
-    predictions = stored.values
+    predictions, failed = prediction_files.read_stored_values(path)
     if not shape or predictions.shape != (result.n, *shape):
         raise ResultError(
             f"{path.name}: {predictions.shape} are no answers to this protocol; score it again"
         )
     too_large = (np.abs(predictions) > _MAX_COORDINATE).reshape(result.n, -1).any(axis=1)
-    predictions[stored.failed | too_large] = np.nan
+    predictions[failed | too_large] = np.nan
     return predictions
 
 
@@ -246,11 +247,12 @@ def read_training_log(run: Run) -> tuple[TrainingStage, ...]:
         raise ResultError(f"log.csv: more than {_MAX_LOG_LINES:,} lines")
     curves: dict[str, tuple[list[float], list[float]]] = {}
     names, *texts = _log_columns(lines, ("stage", "step", "loss"))
-    for stage, step, loss in zip(names, *map(_log_numbers, texts), strict=True):
+    rows = zip(names, *map(_log_numbers, texts), strict=True)
+    for stage, part in groupby(rows, key=itemgetter(0)):
         steps, losses = curves.setdefault(stage, ([], []))
-        if math.isfinite(step) and math.isfinite(loss):
-            steps.append(step)
-            losses.append(loss)
+        finite = [row for row in part if math.isfinite(row[1]) and math.isfinite(row[2])]
+        steps += [step for _, step, _ in finite]
+        losses += [loss for _, _, loss in finite]
     stages = []
     for name, (steps, losses) in curves.items():
         if steps:
@@ -262,9 +264,8 @@ def _log_numbers(texts: Sequence[str]) -> list[float]:
     """Read a column; raises ResultError naming the line that is no number."""
     numbers: list[float] = []
     try:
-        for text in texts:
-            numbers.append(float(text))  # noqa: PERF401: how far it came says which line it was
-    except ValueError as fault:
+        numbers.extend(map(float, texts))
+    except ValueError as fault:  # those before it are there
         raise ResultError(
             f"log.csv, line {len(numbers) + 2}: needs numbers in the columns step and loss"
         ) from fault
@@ -289,8 +290,10 @@ def _log_columns(lines: Sequence[str], names: Sequence[str]) -> list[list[str]]:
             columns.append([""] * len(rows))
             continue
         position = head.index(name)
-        # a short row has nothing there
-        columns.append(["".join(row[position : position + 1]) for row in rows])
+        try:
+            columns.append(list(map(itemgetter(position), rows)))
+        except IndexError:  # a short row has nothing there
+            columns.append(["".join(row[position : position + 1]) for row in rows])
     return columns
 
 

@@ -75,6 +75,8 @@ class SharedData:
         self._rival_runs: dict[str, list[Result]] = {}
         self._rivals: tuple[str, Rivals | None] = "", None
         self._run_digests: dict[Result, str] = {}
+        self._result_digests: dict[Result, str] = {}
+        self._card_digests: dict[str, str] = {}
         self._hashed_files: dict[Result, list[tuple[str, str]]] = {}
         self._board_digests: dict[str, str] = {}
         self._ranking_digests: dict[str, str] = {}
@@ -250,7 +252,11 @@ class SharedData:
                 file = run_folders.errors_file(result.run).name
                 errors.append(dict(self._file_hashes(result)).get(file))
             self._ranking_digests[protocol.name] = hash_values(
-                protocol, self.conventions_of(protocol)[:1], self.sources.methods, runs, errors
+                protocol,
+                self.conventions_of(protocol)[:1],
+                self.sources.methods,
+                list(map(self._result_digest, runs)),
+                errors,
             )
         return self._ranking_digests[protocol.name]
 
@@ -261,12 +267,26 @@ class SharedData:
     def run_digest(self, result: Result) -> str:
         """Hash a run: its files, its card, its method's title."""
         if result not in self._run_digests:
-            protocol = self.protocols.get(result.run.protocol)
             card = self.methods.get(result.run.method)
             self._run_digests[result] = hash_values(
-                result, protocol, card and card.title, *self._file_hashes(result)
+                self._result_digest(result),
+                self._card_digest(result.run.protocol),
+                card and card.title,
+                *self._file_hashes(result),
             )
         return self._run_digests[result]
+
+    def _result_digest(self, result: Result) -> str:
+        """Hash what was read of a run; asked for by its own page and by its board's ranks."""
+        if result not in self._result_digests:
+            self._result_digests[result] = hash_values(result)
+        return self._result_digests[result]
+
+    def _card_digest(self, protocol: str) -> str:
+        """Hash the card of a protocol, which thousands of its runs ask for."""
+        if protocol not in self._card_digests:
+            self._card_digests[protocol] = hash_values(self.protocols.get(protocol))
+        return self._card_digests[protocol]
 
     def _file_hashes(self, result: Result) -> list[tuple[str, str]]:
         if result not in self._hashed_files:

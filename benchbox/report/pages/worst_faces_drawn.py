@@ -11,7 +11,7 @@ import numpy as np
 from benchbox.metrics import number_format
 from benchbox.metrics.metric_names import Metric
 from benchbox.report.charts import face_drawings
-from benchbox.report.charts.face_drawings import ItemDrawing, PredictionPath
+from benchbox.report.charts.face_drawings import ItemDrawing, PredictionPath, Square
 from benchbox.report.inputs import results
 from benchbox.report.inputs.results import Result
 from benchbox.types import Protocol
@@ -66,25 +66,35 @@ def draw_worst_faces(
     drawn = []
     for title, runs, rows in sections:
         if rows:
-            layout = protocol.layout
-            faces = [_draw_face(str(ids[row]), runs, row, layout, metric) for row in rows]
-            drawn.append((title, tuple(faces)))
+            drawn.append((title, _draw_faces(ids, runs, rows, protocol.layout, metric)))
     return tuple(drawn)
 
 
-def _draw_face(
-    name: str, runs: Sequence[RunPoints], row: int, layout: str, metric: Metric
-) -> ItemDrawing:
-    """Draw the predictions of some runs for one face, framed by those of the first."""
-    frame = face_drawings.square_around(runs[0].points[row])
+def _draw_faces(
+    ids: Strings, runs: Sequence[RunPoints], rows: Sequence[int], layout: str, metric: Metric
+) -> tuple[ItemDrawing, ...]:
+    """Draw the predictions of some runs for faces (rows), framed by those of the first."""
+    frames = face_drawings.squares_around(runs[0].points[rows])
+    columns = [_predicted_paths(run, rows, frames, layout, metric) for run in runs]
+    faces = []
+    for row, frame, *predictions in zip(rows, frames, *columns, strict=True):
+        box = face_drawings.picture_box(frame)
+        faces.append(ItemDrawing(str(ids[row]), (), "", "", box, tuple(predictions)))
+    return tuple(faces)
+
+
+def _predicted_paths(
+    run: RunPoints, rows: Sequence[int], frames: Sequence[Square], layout: str, metric: Metric
+) -> list[PredictionPath]:
+    """Write what a run predicts for each face (row), "" where it has no prediction."""
+    points = run.points[rows]
+    answered = ~np.isnan(points).any(axis=(1, 2))
+    paths = face_drawings.shape_paths(np.where(answered[:, None, None], points, 0), frames, layout)
     predictions = []
-    for run in runs:
-        path = ""
-        if not np.isnan(run.points[row]).any():
-            path = face_drawings.shape_path(run.points[row], frame, layout)
+    for row, path, known in zip(rows, paths, answered.tolist(), strict=True):
         error = _print_error(run.errors[row], metric)
-        predictions.append(PredictionPath(run.style, run.label, error, path))
-    return ItemDrawing(name, (), "", "", face_drawings.picture_box(frame), tuple(predictions))
+        predictions.append(PredictionPath(run.style, run.label, error, path if known else ""))
+    return predictions
 
 
 def _print_error(error: float, metric: Metric) -> str:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,8 +59,19 @@ class Rivals:
         columns = [
             column for column, run in enumerate(self.runs) if _variant(run) != _variant(result)
         ]
+        if len(columns) == len(self.runs):
+            return self
         runs = tuple(self.runs[column] for column in columns)
         return Rivals(runs, self.ids, self.errors[:, columns], self.points)
+
+    @cached_property
+    def medians(self) -> Floats:
+        """Return the median of their errors (N,), NaN where there are none."""
+        if not self.runs:
+            return np.full(len(self.ids), np.nan)
+        with np.errstate(invalid="ignore"):
+            medians: Floats = np.median(self.errors, axis=1)
+        return medians
 
 
 @dataclass(frozen=True)
@@ -151,46 +163,47 @@ def hardest_items(
     ids: Strings, errors: Floats, groups: Mapping[str, Bools], metric: Metric
 ) -> list[Item]:
     """List the items with the largest errors (N,), those without a prediction first."""
-    errors = errors.copy()
-    errors[~(errors >= 0)] = -1.0  # an item that has no error at all is not hard
-    least = 0.0
-    if len(errors) > _ITEMS_SHOWN:
-        least = errors[errors.argpartition(-_ITEMS_SHOWN)[-_ITEMS_SHOWN]]
-    # all that could be among them: only these are sorted
-    candidates = (errors >= max(least, 0.0)).nonzero()[0].tolist()
-    order = sorted(candidates, key=lambda row: (-errors[row], ids[row]))[:_ITEMS_SHOWN]
+    order = _largest_first(errors, errors >= 0, ids)  # what has no error at all is not hard
     return [
         Item(str(ids[row]), _group_names(groups, row), _print_error(errors[row], metric))
         for row in order
     ]
 
 
-def most_disputed_rows(ids: Strings, errors: Floats, others: Floats) -> list[int]:
-    """Return the rows on which errors (N,) lie farthest from the median of the others' (N, M).
+def _largest_first(values: Floats, usable: Bools, ids: Strings) -> list[int]:
+    """Return the usable rows with the largest values (N,), of equal ones the first by id."""
+    values = np.where(usable, values, -1.0)
+    least = 0.0
+    if len(values) > _ITEMS_SHOWN:
+        least = max(values[values.argpartition(-_ITEMS_SHOWN)[-_ITEMS_SHOWN]], least)
+    # all that could be among them: only these are sorted
+    candidates = (values >= least).nonzero()[0].tolist()
+    return sorted(candidates, key=lambda row: (-values[row], ids[row]))[:_ITEMS_SHOWN]
+
+
+def most_disputed_rows(ids: Strings, errors: Floats, medians: Floats) -> list[int]:
+    """Return the rows on which errors (N,) lie farthest from the medians of the others' (N,).
 
     The farthest comes first.
     """
-    if not others.shape[1]:
-        return []
     with np.errstate(invalid="ignore"):
-        difference = np.abs(errors - np.median(others, axis=1))
-    usable = np.flatnonzero(np.isfinite(difference) & (difference > 0)).tolist()
-    return sorted(usable, key=lambda row: (-difference[row], ids[row]))[:_ITEMS_SHOWN]
+        difference = np.abs(errors - medians)
+        return _largest_first(difference, np.isfinite(difference) & (difference > 0), ids)
 
 
 def list_disputed_items(
     rows: Sequence[int],
     ids: Strings,
     errors: Floats,
-    others: Floats,
+    medians: Floats,
     groups: Mapping[str, Bools],
     metric: Metric,
 ) -> list[Item]:
-    """Say of disputed rows what the run and the median of the others make of them."""
+    """Say of disputed rows what the run and the median (N,) of the others make of them."""
     items = []
     for row in rows:
         error = _print_error(errors[row], metric)
-        median = _print_error(float(np.median(others[row])), metric)
+        median = _print_error(medians[row], metric)
         items.append(Item(str(ids[row]), _group_names(groups, row), error, median))
     return items
 
@@ -223,7 +236,7 @@ def single_out_items(
     compared = Rivals((), ids, np.empty((len(ids), 0)), {})
     if rivals:
         compared = rivals.beside(result, ids)
-    disputed = most_disputed_rows(ids, errors, compared.errors)
+    disputed = most_disputed_rows(ids, errors, compared.medians)
     problems: list[str] = []
     drawn: DrawnFaces = ()
     if protocol.task == "landmarks":
@@ -234,7 +247,7 @@ def single_out_items(
             )
         except ResultError as fault:
             problems.append(results.hide_folder(result.run.folder, str(fault)))
-    listed = list_disputed_items(disputed, ids, errors, compared.errors, groups, metric)
+    listed = list_disputed_items(disputed, ids, errors, compared.medians, groups, metric)
     items = SingleItems(
         hardest=tuple(hardest_items(ids, errors, groups, metric)),
         disputed=tuple(listed),

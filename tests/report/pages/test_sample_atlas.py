@@ -102,6 +102,30 @@ def test_a_face_is_drawn_as_lines_along_its_parts():
     assert "M17" not in face_drawings.shape_path(points, (0.0, 0.0, 200.0), "ibug68")
 
 
+def test_a_face_is_drawn_alone_as_beside_others():
+    """The trap: one point far outside its square changes the lines of the faces beside it."""
+    draws = np.random.default_rng(4)
+    faces = draws.normal(0, 30, (4, 68, 2))
+    faces[2, 10], faces[2, 37] = 1e5, -1e5
+    squares = [(-90.0 + k, -80.0, 170.0 + k) for k in range(4)]
+    together = face_drawings.shape_paths(faces, squares, "ibug68")
+    alone = [
+        face_drawings.shape_path(face, square, "ibug68")
+        for face, square in zip(faces, squares, strict=True)
+    ]
+    assert together == alone
+    assert len({path.count(" ") + path.count("-") for path in together}) > 1
+    (square,) = face_drawings.squares_around(faces[:1])
+    assert square == face_drawings.square_around(faces[0])
+
+
+def test_numbers_stay_apart_where_a_line_begins_left_of_its_square():
+    """The trap: the blank of a start goes where that of a step may go."""
+    points = np.array([[-10.0, -20.0], [-14.0, -18.0]])
+    path = face_drawings.shape_path(points, (0.0, 0.0, 200.0), "five")
+    assert path == "M-10 -20h0M-14 -18h0"
+
+
 @pytest.mark.parametrize(("layout", "count", "alone"), [("ibug66", 66, 0), ("ibug51", 51, 0)])
 def test_parts_of_the_68_points_have_their_lines(layout, count, alone):
     on_lines = [point for line in face_outlines.outline_of(layout) for point in line.points]

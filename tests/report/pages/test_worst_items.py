@@ -29,14 +29,32 @@ def test_what_all_find_hard_is_not_disputed():
             [0.1, 0.1, 0.1],
         ]
     )
-    assert worst_items.most_disputed_rows(ids, own, others) == [1, 2], (
+    medians = np.median(others, axis=1)
+    assert worst_items.most_disputed_rows(ids, own, medians) == [1, 2], (
         "the median of the others; no answer is no dispute"
     )
     listed = worst_items.list_disputed_items(
-        [1], ids, own, others, {"x": np.array([0, 1, 0, 0, 0], bool)}, NME
+        [1], ids, own, medians, {"x": np.array([0, 1, 0, 0, 0], bool)}, NME
     )
     assert listed == [worst_items.Item("b", "x", "2.00", "40.00")]
-    assert worst_items.most_disputed_rows(ids, own, others[:, :0]) == []
+    nobody = worst_items.Rivals((), ids, others[:, :0], {})
+    assert worst_items.most_disputed_rows(ids, own, nobody.medians) == []
+
+
+def test_the_farthest_rows_are_those_of_a_whole_sort():
+    """The trap: the few that are sorted miss a tie, or take in what has no number."""
+    draws = np.random.default_rng(3)
+    for count in (1, 11, 12, 13, 200):
+        ids = np.array([f"face {k}" for k in draws.permutation(count)])
+        own = draws.integers(0, 6, count) / 4  # many ties
+        medians = draws.integers(0, 6, count) / 4
+        own[draws.random(count) < 0.2] = np.inf
+        medians[draws.random(count) < 0.2] = np.nan
+        with np.errstate(invalid="ignore"):
+            far = np.abs(own - medians)
+        usable = [row for row in range(count) if np.isfinite(far[row]) and far[row] > 0]
+        expected = sorted(usable, key=lambda row: (-far[row], ids[row]))[:12]
+        assert worst_items.most_disputed_rows(ids, own, medians) == expected
 
 
 def test_rivals_are_the_best_run_of_each_other_variant(make, read, demo):
@@ -55,6 +73,7 @@ def test_rivals_are_the_best_run_of_each_other_variant(make, read, demo):
     beside = rivals.beside(own, ids)
     assert [run.run.method for run in beside.runs] == ["demo-b"], "another seed is no rival"
     assert beside.errors.shape == (40, 1)
+    np.testing.assert_array_equal(beside.medians, beside.errors[:, 0], "not those of all")
     assert rivals.beside(own, ids[::-1]).runs == (), "other items"
 
 
