@@ -17,11 +17,12 @@ from benchbox.report.inputs.results import Result
 from benchbox.types import Protocol
 
 if TYPE_CHECKING:
-    from benchbox.types import Floats, Strings
+    from benchbox.types import Bools, Floats, Strings
 
 DrawnFaces = tuple[tuple[str, tuple[ItemDrawing, ...]], ...]  # title, faces
 
 _FACES_EACH = 6
+_NO_PICTURE = (0.0, 0.0, 0.0, 0.0)  # where it would lie
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +78,8 @@ def _draw_faces(
     frames = face_drawings.squares_around(runs[0].points[rows])
     columns = [_predicted_paths(run, rows, frames, layout, metric) for run in runs]
     faces = []
-    for row, frame, *predictions in zip(rows, frames, *columns, strict=True):
-        box = face_drawings.picture_box(frame)
-        faces.append(ItemDrawing(str(ids[row]), (), "", "", box, tuple(predictions)))
+    for row, *predictions in zip(rows, *columns, strict=True):
+        faces.append(ItemDrawing(str(ids[row]), (), "", "", _NO_PICTURE, tuple(predictions)))
     return tuple(faces)
 
 
@@ -88,7 +88,7 @@ def _predicted_paths(
 ) -> list[PredictionPath]:
     """Write what a run predicts for each face (row), "" where it has no prediction."""
     points = run.points[rows]
-    answered = ~np.isnan(points).any(axis=(1, 2))
+    answered: Bools = np.asarray(~np.isnan(points).any(axis=(1, 2)))
     paths = face_drawings.shape_paths(np.where(answered[:, None, None], points, 0), frames, layout)
     predictions = []
     for row, path, known in zip(rows, paths, answered.tolist(), strict=True):

@@ -43,6 +43,7 @@ def template_environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES_FOLDER),
         autoescape=True,
+        auto_reload=False,  # every page would look at the times of four files
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
