@@ -444,6 +444,15 @@ class OutsideProgram:
 
 
 @dataclass(frozen=True)
+class Needs:
+    """What a process of a method asks of a cluster: the card's section [needs]."""
+
+    cpus: float = 1.0
+    gpus: float = 1.0  # where it runs on GPUs at all; below 1: it shares one
+    memory_gb: float = 0.0  # 0: it asks for none
+
+
+@dataclass(frozen=True)
 class MethodCard:
     """A plugin's method.toml, read without importing the plugin."""
 
@@ -472,6 +481,7 @@ class MethodCard:
     # a variant may say otherwise
     facts: Mapping[str, str] = field(default_factory=dict)
     baseline: bool = False  # looks at no pixel: what a method must beat, never a leader
+    needs: Needs = Needs()
 
     def describe_row(self, variant: str, dataset: str) -> dict[str, str]:
         """Return what a run of a variant records of it: of WORK_KEYS and FACT_KEYS, stated ones.

@@ -42,6 +42,7 @@ def make_cards() -> str:
     sections = {
         "method.toml": method_schema._CARD_KEYS,
         "method.toml [run]": method_schema._RUN_KEYS,
+        "method.toml [needs]": method_schema._NEEDS_KEYS,
         "method.toml [variants.NAME]": method_schema._VARIANT_KEYS,
         "A protocol's card": schema.CARD_KEYS,
         "A protocol's card [layout]": own_layout._KEYS,

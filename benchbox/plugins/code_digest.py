@@ -39,6 +39,7 @@ _NO_CODE = (
     "variants",
     "baseline",
     "code",
+    "needs",
     *FACT_KEYS,
 )
 # lines of a card, parameters aside, that say something of a method and decide no number
@@ -48,6 +49,7 @@ _DESCRIPTION = re.compile(
     re.MULTILINE,
 )
 _SECTION = re.compile(rb"^(?=\[)", re.MULTILINE)
+_NEEDS = re.compile(rb"\[needs\]")  # what it asks of a cluster decides no number
 _PARAMETERS = re.compile(rb"\[(params|before|budgets)")
 _WITH_DOCSTRING = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -100,8 +102,10 @@ def _code_bytes(path: Path) -> bytes:
     for section in _SECTION.split(_WITH_ALLOWED.sub(rb"\1\2", content)):
         if _PARAMETERS.match(section):
             sections.append(section)
-        else:
+        elif not _NEEDS.match(section):
             sections.append(_DESCRIPTION.sub(b"", section))
+    if _NEEDS.match(section):  # the last one: the blank lines before it go with it
+        sections[-1] = sections[-1].rstrip() + b"\n"
     return b"".join(sections)
 
 

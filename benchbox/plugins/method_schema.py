@@ -22,6 +22,7 @@ from benchbox.types import (
     FACT_KEYS,
     SEEN_TEST,
     MethodCard,
+    Needs,
     OutsideProgram,
     SharedTraining,
     Task,
@@ -148,6 +149,7 @@ _CARD_KEYS = (
     CardKey("default", TEXT),
     CardKey("adapter", METHOD_NAME, default=""),
     CardKey("run", TABLE, default={}),
+    CardKey("needs", TABLE, default={}),
     CardKey("baseline", SWITCH, default=False),
     CardKey("code", LINE, default=""),
     CardKey("paper", ValueKind(_parse_paper, _PAPER_RULE), default={}),
@@ -165,6 +167,12 @@ _RUN_KEYS = (
     CardKey("manifest", one_of("csv", "json"), default="csv"),
     CardKey("predictions", one_of("csv", "npz"), default="csv"),
     CardKey("files", list_of(TEXT), default=()),
+)
+_WHOLE = number_where(lambda number: number > 0 and number == int(number), "a whole number above 0")
+_NEEDS_KEYS = (
+    CardKey("cpus", _WHOLE, default=1),
+    CardKey("gpus", _POSITIVE, default=1.0),
+    CardKey("memory_gb", _POSITIVE, default=0.0),
 )
 _PAPER_KEYS = ("title", "authors", "venue", "year", "url", "code")
 _VARIANT_KEYS = (
@@ -248,6 +256,7 @@ def read_card(folder: Path, *, module: str = "", source: str = "") -> MethodCard
         program=_read_program(values, place),
         facts=_stated_facts(values),
         baseline=values["baseline"],
+        needs=Needs(**read_values(values["needs"], _NEEDS_KEYS, place.inside("needs"))),
     )
 
 
