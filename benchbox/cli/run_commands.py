@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +43,7 @@ from .shared_options import (
 
 if TYPE_CHECKING:
     from benchbox.runs.execute import RunOutcome, RunRequest
+    from benchbox.runs.sweep_watch import Watch
 
 
 @main.command(name="run")
@@ -276,6 +279,14 @@ def _require_trained_so(context: click.Context, request: RunRequest) -> None:
     show_default=True,
     help="One after the other here, over a ray cluster, or a script for slurm (--dry-run).",
 )
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 1024),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Compute each training on N processes of one machine, a GPU each, as torchrun does.",
+)
 @click.option("--dry-run", is_flag=True, help="Print the commands; run none.")
 @data_option
 @results_option
@@ -301,6 +312,7 @@ def sweep_command(
     device: str,
     budget: str,
     executor: str,
+    processes: int,
     dry_run: bool,
     data: Path | None,
     results: Path,
@@ -327,6 +339,7 @@ def sweep_command(
         fresh=not resume,
         stale=stale,
         accept=accept,
+        processes=processes,
     )
     requests = sweep.sweep_requests(
         names.split(","), protocols.split(","), sweep.parse_seeds(seeds), like, print_note
@@ -344,12 +357,15 @@ def sweep_command(
     total = len(requests) + len(tests)
     ended: list[tuple[execute.RunRequest, str]] = []
 
+    watch = _watch_of(executor, [*requests, *tests])
+
     def run_all(some: Sequence[execute.RunRequest]) -> None:
-        for request, code in sweep.EXECUTORS[executor](some):
-            outcome = sweep.judge_outcome(request, code)
-            ended.append((request, outcome))
-            command = execute.repeat_command(request)
-            print_note(f"[{len(ended)}/{total}] {command}: {outcome}")
+        with closing(sweep.EXECUTORS[executor](some, watch)) as codes:
+            for request, code in codes:
+                outcome = sweep.judge_outcome(request, code)
+                ended.append((request, outcome))
+                watch.heard(f"[{len(ended)}/{total}] {execute.repeat_command(request)}: {outcome}")
+                watch.ended(request, outcome)
 
     try:
         run_all(requests)
@@ -363,6 +379,8 @@ def sweep_command(
         if not resume:
             note += " (without --fresh)"
         exit_interrupted(f"interrupted after {len(ended)} of {total}; {note}")
+    finally:
+        watch.close()
     rows = [sweep.outcome_row(request, outcome) for request, outcome in ended]
     if as_json:
         print_json(rows)
@@ -372,6 +390,20 @@ def sweep_command(
         print_columns([text + [""] * (widest - len(text)) for text in texts])
     if any(outcome != sweep.DONE for _, outcome in ended):
         exit_failed()
+
+
+def _watch_of(executor: str, cells: Sequence[RunRequest]) -> Watch:
+    """Return what shows how a sweep goes: a table where the runs are elsewhere and a person looks.
+
+    Runs that are here show their own progress.
+    """
+    from benchbox.runs import sweep_watch
+
+    watch = sweep_watch.Watch()
+    if executor == "ray" and sys.stderr.isatty() and not is_quiet():
+        watch = sweep_watch.LiveTable(cells)
+    watch.verbose = is_verbose()
+    return watch
 
 
 @main.command(name="score")

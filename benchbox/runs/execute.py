@@ -100,6 +100,7 @@ class RunRequest:
     # a finished run whose training is tested, by folder or as PROTOCOL/METHOD/VARIANT/SEED; its
     # variant, seed, budget and parameters count
     weights_of: Path | None = None
+    processes: int = 1  # that a sweep gives it; in such a process torchrun's own count holds
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,13 +8,12 @@ ended where that one could not: by a signal, by an exit behind Python's back, be
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
 
 from benchbox.errors import PluginError
 
-from . import execute, limited_process, sweep
+from . import cell_process, execute, limited_process
 from .limited_process import Limits
 
 _ENDED_WELL = b"."
@@ -41,16 +40,18 @@ def run_isolated(
     blame = f"method {request.method!r}"
     limits = Limits(seconds, memory_gb, "--seconds", "--memory-gb")
     reads, writes = os.pipe()
-    python, *words = sweep.run_command(request)
+    life, held = os.pipe()  # ends with this process, and so does the other one
+    python, *words = cell_process.run_command(request)
     place = words.index("-c") + 1
     words[place] = _START.replace("{start}", words[place])
     words.insert(place + 1, str(writes))
     try:
         code = limited_process.run_limited(
-            [python, *words, *options], blame, limits, pass_fds=(writes,)
+            [python, *words, *options], blame, limits, pass_fds=(writes,), stdin=life
         )
     finally:
-        os.close(writes)
+        for end in (writes, life, held):
+            os.close(end)
         os.set_blocking(reads, False)
         try:
             said = os.read(reads, 1)
@@ -60,21 +61,9 @@ def run_isolated(
     if said == _ENDED_WELL and code >= 0:
         return code
     raise PluginError(
-        f"{blame} ended its process ({_describe_code(code)}); nothing was recorded, and the same "
-        "command goes on from what it had finished"
+        f"{blame} ended its process ({limited_process.describe_code(code)}); nothing was recorded, "
+        "and the same command goes on from what it had finished"
     )
-
-
-def _describe_code(code: int) -> str:
-    """Say what a process ended by."""
-    if code >= 0:
-        return f"exit code {code} without returning"
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = f"signal {-code}"
-    reasons = {"SIGSEGV": ": a fault of compiled code", "SIGKILL": ": out of memory, or killed"}
-    return name + reasons.get(name, "")
 
 
 def is_supported() -> bool:

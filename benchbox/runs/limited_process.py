@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,16 +34,18 @@ def run_limited(command: Sequence[str], name: str, limits: Limits, **more: Any) 
     """Run a command with its children in a session of their own; return its exit code.
 
     Memory is what they hold at a time, looked at on Linux; `name` stands in messages, `more` goes
-    to `subprocess.Popen`. Ctrl-C reaches the process, which is waited for.
+    to `subprocess.Popen`. Ctrl-C and SIGTERM reach the process, which is waited for.
 
     Raises PluginError for one that takes longer or more than it may, OSError for one that cannot
     be run.
     """
     if limits.memory_gb and not Path("/proc").is_dir():
         progress.print_note(f"{name}: its memory cannot be watched on this system")
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, **more)
+    more.setdefault("stdin", subprocess.DEVNULL)
+    process = subprocess.Popen(command, start_new_session=True, **more)
     try:
-        return _wait_within_limits(process, name, limits)
+        with heed_sigterm():
+            return _wait_within_limits(process, name, limits)
     except KeyboardInterrupt:
         process.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
@@ -71,6 +74,18 @@ def _wait_within_limits(process: subprocess.Popen[bytes], name: str, limits: Lim
             )
 
 
+def describe_code(code: int) -> str:
+    """Say what a process ended by, given its exit code as `subprocess` has it."""
+    if code >= 0:
+        return f"exit code {code} without returning"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    reasons = {"SIGSEGV": ": a fault of compiled code", "SIGKILL": ": out of memory, or killed"}
+    return name + reasons.get(name, "")
+
+
 def _end_session(process: subprocess.Popen[bytes]) -> None:
     """End a process and its children, whether or not it ended by itself."""
     if hasattr(os, "killpg"):
@@ -93,3 +108,16 @@ def _session_memory_gb(session: int) -> float:
         if int(fields[3]) == session:
             pages += int(fields[21])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**30
+
+
+@contextmanager
+def heed_sigterm() -> Iterator[None]:
+    """Let SIGTERM end this process as Ctrl-C does, so that what it started is ended, too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

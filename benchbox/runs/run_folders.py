@@ -21,12 +21,13 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from benchbox.atomic_write import (
@@ -58,7 +59,7 @@ _TABLES = (".npz", ".npy")  # as they are written, and as earlier versions wrote
 _LOG = "log.csv"
 _WORK = "work"
 TRAINING_NOTES = "training.json"  # below work/: what a recipe notes of its training
-_JOB, _TRAINING, _LOCK = "job.json", TRAINING_NOTES, ".lock"
+_JOB, _TRAINING, LOCK = "job.json", TRAINING_NOTES, ".lock"
 _FOLD_PREDICTIONS = ".npz"
 _PROFILES = "profiles"
 _PSEUDO = "pseudo_labels"
@@ -68,6 +69,8 @@ _MAX_JSON_BYTES, _MAX_ARRAY_BYTES = 1 << 26, 1 << 30
 _MAX_FOLDER_CHARS = 160
 _RUN_AGAIN = "run again with --fresh"
 _HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)  # somebody holds the lock
+_LOCK_PAUSE_S = 0.5  # between two looks
+_patience_s = [0.0]  # for another process to let go of a folder
 _RUN_LEVELS = 4  # folders between results and a record
 _LEVELS_ASIDE = 2  # how far below a wrong folder the right one is looked for
 
@@ -221,7 +224,7 @@ def claim_folder(run: Path) -> Iterator[None]:
     A killed process leaves nothing held. A fault before anything of worth was made leaves no folder
     behind. Raises ResultError when the folder cannot be written or another process works in it.
     """
-    lock = work_folder(run) / _LOCK
+    lock = work_folder(run) / LOCK
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         stream = lock.open("a+")
@@ -229,7 +232,7 @@ def claim_folder(run: Path) -> Iterator[None]:
         raise _no_results_folder(run, fault) from fault
     with stream:
         try:
-            lock_file(stream, wait=False)
+            _lock_in_time(stream)
         except OSError as fault:
             if fault.errno not in _HELD:
                 raise ResultError(
@@ -249,6 +252,28 @@ def claim_folder(run: Path) -> Iterator[None]:
             raise
 
 
+def is_record(path: Path) -> bool:
+    """Tell whether a file is the record of a run, which vouches for its other files."""
+    return path.name == _RUN
+
+
+def wait_for_other_processes(seconds: float) -> None:
+    """Let `claim_folder` wait so long for a process that works there, from here on."""
+    _patience_s[0] = seconds
+
+
+def _lock_in_time(stream: IO[str]) -> None:
+    end = time.monotonic() + _patience_s[0]
+    while True:
+        try:
+            lock_file(stream, wait=False)
+            return
+        except OSError as fault:
+            if fault.errno not in _HELD or time.monotonic() > end:
+                raise
+        time.sleep(_LOCK_PAUSE_S)
+
+
 def begin_job(run: Path, identity: Mapping[str, Any], *, fresh: bool = False) -> dict[str, int]:
     """Open the job of a claimed folder: go on with an interrupted one of the same identity.
 
@@ -261,7 +286,7 @@ def begin_job(run: Path, identity: Mapping[str, Any], *, fresh: bool = False) ->
     try:
         remove_leftovers(run)
         if fresh:
-            _delete_run(run)
+            delete_run(run)
         if path.is_file():
             job = _read_json(path)
             _require_same_job(run, job.get("identity", {}), identity)
@@ -278,7 +303,7 @@ def has_work_to_go_on_from(run: Path) -> bool:
 
     What a recipe did not save it does again.
     """
-    notes = {_JOB, _TRAINING, _LOG, _LOCK}
+    notes = {_JOB, _TRAINING, _LOG, LOCK}
     work = work_folder(run)
     for path in work.rglob("*"):
         kept = path.name not in notes and not path.name.startswith(".")
@@ -401,7 +426,7 @@ def hash_weights(work: Path) -> dict[str, str]:
     """Hash the weights below a work folder, by path: safetensors, else all that a recipe left."""
     weights = sorted(work.rglob("*.safetensors"))
     if not weights:
-        own = {_JOB, _TRAINING, _LOG, _LOCK}
+        own = {_JOB, _TRAINING, _LOG, LOCK}
         own.update(path.name for path in work.glob(f"fold-*{_FOLD_PREDICTIONS}"))
         left = [*work.glob("*"), *work.glob("fold-*/*")]
         weights = sorted(path for path in left if path.name not in own)
@@ -842,14 +867,14 @@ def _remove_unused(run: Path) -> None:
     for path in [*run.iterdir(), *work.iterdir()]:
         if not path.is_dir() or path == work or any(path.iterdir()):
             kept.add(path.name)
-    if kept <= {_WORK, _LOCK, _JOB} and not _recorded_looks(run):
+    if kept <= {_WORK, LOCK, _JOB} and not _recorded_looks(run):
         shutil.rmtree(run, ignore_errors=True)
         with suppress(OSError):  # the first folder that is not empty ends it
             for parent in list(run.parents)[:4]:
                 parent.rmdir()
 
 
-def _delete_run(run: Path) -> None:
+def delete_run(run: Path) -> None:
     """Delete a run, its record first, so that a half-deleted one is never taken for finished.
 
     The lock stays.
@@ -859,7 +884,7 @@ def _delete_run(run: Path) -> None:
     _delete_table(run, _ERRORS)
     _delete_table(run, _POINTS)
     for path in work_folder(run).iterdir():
-        if path.name == _LOCK:
+        if path.name == LOCK:
             continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)

@@ -8,29 +8,31 @@ asked for, whatever its process ended with.
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import shlex
 import signal
 import subprocess
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from benchbox import progress
 from benchbox.errors import PluginError, ProtocolError, ResultError
-from benchbox.file_readers.regular_files import short_reason
 from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card as protocols
 from benchbox.types import Protocol
 
 from . import execute, other_training, run_folders, run_identity
+from .cell_process import request_words, run_command
 from .execute import RunRequest
+from .limited_process import describe_code, heed_sigterm
+from .ray_cluster import run_on_ray
+from .sweep_watch import LOST, NO_ROOM, TRIES, Watch
 
 # request and exit code, as they end
-Executor = Callable[[Sequence[RunRequest]], Iterator[tuple[RunRequest, int]]]
+Executor = Callable[
+    [Sequence[RunRequest], Watch | None], Generator[tuple[RunRequest, int], None, None]
+]
 
 ALL_VARIANTS = "*"
 _STDERR = 2  # what a run prints is progress here
@@ -38,12 +40,11 @@ _MAX_SEEDS = 1000
 _SPAN = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 DONE = "done"
 NOT_TRAINED = "not tested, its training is not done"
-_TRIES = 3  # of a cell whose node is lost
-LOST = -1  # no exit code is negative: a cell that was lost with its nodes
 _EXIT_CODES = {
     2: "refused, see its error above",
     130: "interrupted",
-    LOST: f"lost with its node {_TRIES} times; the same command goes on with it",
+    LOST: f"lost with its node {TRIES} times; the same command goes on with it",
+    NO_ROOM: "no node has what it needs",
 }
 
 
@@ -135,7 +136,8 @@ def test_requests(
             except ProtocolError as fault:
                 reason = str(fault)
                 continue
-            fitting.append(replace(training, protocol=name, weights_of=plan.place))
+            # it trains nothing, which is the work of one process
+            fitting.append(replace(training, protocol=name, weights_of=plan.place, processes=1))
         if not fitting:
             raise ProtocolError(f"--test-on {name}: fits no training here: {reason}")
         left_out = len(trainings) - len(fitting)
@@ -177,21 +179,6 @@ def _parse_method(text: str, like: RunRequest) -> list[tuple[str, str]]:
     return [(name, variant or card.default)]
 
 
-# A child begins as its parent did, with the same import path: `python -m benchbox` would look in
-# the working folder first, where a person's own benchbox.py or random.py may lie.
-_START = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv.pop(1)); "
-    "from benchbox.cli import main; main(prog_name='benchbox')"
-)
-
-
-def run_command(request: RunRequest) -> list[str]:
-    """Return the words that run a request in a process of its own, as quiet as this one."""
-    start = [sys.executable, "-P", "-c", _START, json.dumps(_import_path())]
-    loudness = ["-q"] if progress.is_quiet() else []
-    return [*start, *_words(request), *loudness]
-
-
 def _child_stdout() -> int:
     """Return where results of a child go: they are progress here, which quiet sweeps lack."""
     return subprocess.DEVNULL if progress.is_quiet() else _STDERR
@@ -199,7 +186,11 @@ def _child_stdout() -> int:
 
 def paste_command(request: RunRequest) -> str:
     """Return the line that runs a request, quoted for a POSIX shell, in whatever folder."""
-    return shlex.join(["benchbox", *_words(request)])
+    start = ["benchbox"]
+    if request.processes > 1:
+        start = ["torchrun", "--standalone", "--nproc-per-node", str(request.processes), "-m"]
+        start.append("benchbox")
+    return shlex.join([*start, *request_words(request)])
 
 
 def slurm_script(requests: Sequence[RunRequest], tests: Sequence[RunRequest]) -> str:
@@ -220,7 +211,7 @@ def slurm_script(requests: Sequence[RunRequest], tests: Sequence[RunRequest]) ->
         "#SBATCH --open-mode=append",
     ]
     if requests[0].device != "cpu":
-        lines.append("#SBATCH --gpus-per-task=1")
+        lines.append(f"#SBATCH --gpus-per-task={requests[0].processes}")
     lines += ["set -e", 'case "$SLURM_ARRAY_TASK_ID" in']
     for number, request in enumerate(requests):
         lines.append(f"{number})")
@@ -231,126 +222,41 @@ def slurm_script(requests: Sequence[RunRequest], tests: Sequence[RunRequest]) ->
     return "\n".join([*lines, "esac", ""])
 
 
-def _words(request: RunRequest) -> list[str]:
-    words = ["run", "--method", request.method]
-    if request.variant:
-        words += ["--variant", request.variant]
-    words += ["--protocol", _absolute_card(request.protocol), "--seed", str(request.seed)]
-    words += ["--device", request.device, "--budget", request.budget]
-    words += ["--data", str(request.data.absolute())]
-    words += ["--results", str(request.results.absolute())]
-    for folder in request.methods:
-        words += ["--methods", str(folder.absolute())]
-    if request.weights_of is not None:
-        words += ["--weights-of", str(request.weights_of.absolute())]
-    for key, value in sorted(request.overrides.items()):
-        words += ["--set", f"{key}={value}"]
-    if request.fresh:
-        words.append("--fresh")
-    if request.stale:
-        words.append("--stale")
-    for name in request.accept:
-        words += ["--accept", name]
-    return words
-
-
-def _import_path() -> list[str]:
-    """Return this process's import path without the working folder.
-
-    That stays only where benchbox itself lies in it or the person put it there.
-    """
-    here = Path.cwd().resolve()
-    wanted = {Path(__file__).resolve().parents[2]}
-    for text in os.environ.get("PYTHONPATH", "").split(os.pathsep):
-        if text:
-            wanted.add(Path(text).resolve())
-    kept = []
-    for entry in sys.path:
-        place = Path(entry).resolve()
-        if place != here or here in wanted:
-            kept.append(str(Path(entry).absolute()))
-    return kept
-
-
-def _absolute_card(protocol: str) -> str:
-    """Make the path of a card absolute; a name stays."""
-    if not protocols.is_card_file(protocol):
-        return protocol
-    _, *options = protocol.split("+")
-    return "+".join([str(protocols.locate_card_file(protocol).absolute()), *options])
-
-
-def run_locally(requests: Sequence[RunRequest]) -> Iterator[tuple[RunRequest, int]]:
+def run_locally(
+    requests: Sequence[RunRequest], watch: Watch | None = None
+) -> Generator[tuple[RunRequest, int], None, None]:
     """Run here, one after the other.
 
-    On Ctrl-C the run that is under way is asked to stop and waited for.
+    On Ctrl-C and SIGTERM the run that is under way is asked to stop and waited for.
     """
+    del watch  # each run shows its own progress
     for request in requests:
         # A session of its own: Ctrl-C reaches the child once, through us, and never while it is
-        # already stopping.
+        # already stopping. Its stdin ends with this process, whatever ends that.
         child = subprocess.Popen(
-            run_command(request), stdout=_child_stdout(), start_new_session=True
+            run_command(request),
+            stdin=subprocess.PIPE,
+            stdout=_child_stdout(),
+            start_new_session=True,
         )
         try:
-            code = child.wait()
+            with heed_sigterm():
+                code = child.wait()
         except BaseException:
             child.send_signal(signal.SIGINT)
             child.wait()
             raise
+        finally:
+            if child.stdin is not None:
+                child.stdin.close()
         yield request, code
-
-
-def run_on_ray(requests: Sequence[RunRequest]) -> Iterator[tuple[RunRequest, int]]:
-    """Run on a Ray cluster (`RAY_ADDRESS`, else this machine), one GPU a run where there are GPUs.
-
-    Data, results and this installation must be at the same paths on every node. A cell whose node
-    or worker is lost is tried again elsewhere, and goes on from the files that it left; after
-    `_TRIES` it is given up with the exit code `LOST`, and the others go on. Raises PluginError
-    without Ray, or where no cluster answers.
-    """
-    try:
-        import ray
-    except ImportError:
-        raise PluginError("--executor ray needs Ray: pip install ray") from None
-    surroundings = {key: text for key, text in os.environ.items() if key.startswith("BENCHBOX_")}
-    try:
-        ray.init(
-            ignore_reinit_error=True,
-            log_to_driver=True,
-            include_dashboard=False,
-            runtime_env={"env_vars": surroundings},
-        )
-    except (ConnectionError, RuntimeError) as fault:
-        raise PluginError(f"--executor ray: no cluster answers: {short_reason(fault)}") from fault
-    try:
-        gpus = 0
-        if requests[0].device != "cpu":
-            gpus = min(1, int(ray.cluster_resources().get("GPU", 0)))
-        more = {"stdout": subprocess.DEVNULL} if progress.is_quiet() else {}
-        call = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0)(subprocess.call)
-        waiting = {call.remote(run_command(request), **more): (request, 1) for request in requests}
-        while waiting:
-            (done,), _ = ray.wait(list(waiting))
-            request, tries = waiting.pop(done)
-            try:
-                code = ray.get(done)
-            except ray.exceptions.RayError:  # the worker or its node is gone, not the run's fault
-                if tries < _TRIES:
-                    # what it began is there: to begin again would lose it
-                    begun = run_command(replace(request, fresh=False))
-                    again = call.remote(begun, **more)
-                    waiting[again] = (request, tries + 1)
-                    continue
-                code = LOST
-            yield request, code
-    finally:
-        ray.shutdown()
 
 
 def judge_outcome(request: RunRequest, code: int) -> str:
     """Say how a cell ended, given the exit code of its process: DONE with a record that fits."""
     if code != 0:
-        return _EXIT_CODES.get(code, f"failed, exit code {code}")
+        ended = describe_code(code) if code < 0 else f"exit code {code}"
+        return _EXIT_CODES.get(code, f"failed, {ended}")
     plan = execute.plan_run(request)
     if not run_folders.is_finished(plan.place):
         return "failed: its process ended without a fault and left no record"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ T = TypeVar("T")
 
 _PATIENCE = timedelta(hours=2)  # for a process that reads its data, or waits for one that does
 _COURTESY_S = 1.0
+_INTERRUPTED = 130
 _SCRATCH = "benchbox-process-"  # folders of the processes that write nothing of the run
 
 
@@ -125,6 +127,28 @@ def claim_report(fault: BenchboxError) -> bool:
         return int(store.add(f"benchbox/reported/{attempt}", 1)) == 1
     except RuntimeError:
         return process_number() == 0
+
+
+def run_processes(words: Sequence[str]) -> None:
+    """Run `benchbox` with words on so many processes of this machine as the first one says.
+
+    They import what this process does. Ends with the exit code of the process that failed first.
+    """
+    from torch.distributed import run
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+    count, *rest = words
+    # torchrun starts `python -m benchbox`, which would look in the working folder first
+    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        run.main(["--standalone", "--nproc-per-node", count, "-m", "benchbox", *rest])
+    except ChildFailedError as fault:
+        _, failure = fault.get_first_failure()
+        raise SystemExit(failure.exitcode) from None
+    except (SignalException, KeyboardInterrupt):
+        raise SystemExit(_INTERRUPTED) from None
 
 
 # --- folders --------------------------------------------------------------------------------------

@@ -4,10 +4,8 @@ import json
 import shlex
 import shutil
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -186,61 +184,13 @@ def test_a_script_for_slurm_has_a_task_per_training(world, like, tmp_path):
     assert said.stdout.count("\n") == 1
 
 
-class FakeRay:
-    """A cluster of which workers are lost as often as `losses` says, by the seed of the run."""
-
-    exceptions = SimpleNamespace(RayError=type("RayError", (Exception,), {}))
-
-    def __init__(self, losses):
-        self.losses, self.calls, self.fresh = dict(losses), [], []
-        self.open = False
-
-    def init(self, **_):
-        self.open = True
-
-    def shutdown(self):
-        self.open = False
-
-    def cluster_resources(self):
-        return {}
-
-    def remote(self, **_):
-        return lambda function: SimpleNamespace(remote=self.submit)
-
-    def submit(self, words):
-        self.fresh.append("--fresh" in words)
-        self.calls.append(words[words.index("--seed") + 1])
-        return len(self.calls) - 1
-
-    def wait(self, waiting):
-        return [waiting[0]], waiting[1:]
-
-    def get(self, number):
-        seed = self.calls[number]
-        if self.losses.get(seed, 0):
-            self.losses[seed] -= 1
-            raise self.exceptions.RayError("the node is gone")
-        return 0
-
-
-def test_a_lost_node_costs_a_try_and_stops_no_other(monkeypatch, like):
-    """A cluster that lost a node lost 7 of 8 cells, and ended in a traceback."""
-    fake = FakeRay({"0": 2, "1": 5})
-    monkeypatch.setitem(sys.modules, "ray", fake)
-    todo = [replace(like, method="centre", protocol="tiny", seed=n, fresh=True) for n in range(3)]
-    ended = {request.seed: code for request, code in sweep.run_on_ray(todo)}
-    assert ended == {0: 0, 1: sweep.LOST, 2: 0}
-    assert (fake.calls.count("0"), fake.calls.count("1"), fake.calls.count("2")) == (3, 3, 1)
-    assert fake.fresh == [True] * 3 + [False] * 4  # what a lost try has left is gone on with
-    assert "lost with its node" in sweep.judge_outcome(todo[1], sweep.LOST)
-    assert not fake.open
-
-
 def test_ctrl_c_waits_for_the_run_under_way_and_starts_no_other(world, like, monkeypatch):
     """The child is asked once, so that it can leave what resumes; no second run begins."""
     asked = []
 
     class Child:
+        stdin = None
+
         def __init__(self, words, **_):
             asked.append(words[words.index("--seed") + 1])
             self.waits = 0
@@ -258,23 +208,6 @@ def test_ctrl_c_waits_for_the_run_under_way_and_starts_no_other(world, like, mon
     found = CliRunner().invoke(main, words(world, "--methods", "centre", "--seeds", "7-9"))
     assert (found.exit_code, asked) == (130, ["7", "SIGINT", "waited"])
     assert "interrupted after 0 of 3; the same command goes on from here" in found.stderr
-
-
-def test_ray_is_asked_for_by_name_where_it_is_missing(monkeypatch, like):
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(PluginError, match="pip install ray"):
-        next(sweep.run_on_ray([like]))
-
-
-@pytest.mark.slow
-def test_a_sweep_runs_on_ray(world, like):
-    pytest.importorskip("ray")
-    todo = sweep.sweep_requests(["centre"], ["tiny"], [1, 2], like)
-    assert sorted((request.seed, code) for request, code in sweep.run_on_ray(todo)) == [
-        (1, 0),
-        (2, 0),
-    ]
-    assert len(list(run_folders.list_runs(world.results))) == 2
 
 
 LOCAL_POOL = """
