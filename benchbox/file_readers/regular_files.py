@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,13 +22,7 @@ def check_file(path: Path, largest: int, fault: type[BenchboxError] = DataError)
     Raises `fault` for a file that is not there, larger than `largest` bytes, or none: reading a
     FIFO waits for ever, and a device never ends.
     """
-    try:
-        facts = path.stat()
-    except FileNotFoundError as error:
-        raise fault(f"{path}: cannot be read: there is no such file") from error
-    except (OSError, ValueError) as error:  # ValueError: a NUL in its name
-        reason = getattr(error, "strerror", None) or error
-        raise fault(f"{path}: cannot be read ({reason})") from error
+    facts = stat_file(path, fault)
     if not stat.S_ISREG(facts.st_mode):
         raise fault(f"{path}: cannot be read (Is a {_kind(facts.st_mode)}): name a regular file")
     if facts.st_size > largest:
@@ -36,6 +31,17 @@ def check_file(path: Path, largest: int, fault: type[BenchboxError] = DataError)
             "split it into parts"
         )
     return facts.st_size
+
+
+def stat_file(path: Path, fault: type[BenchboxError] = DataError) -> os.stat_result:
+    """Return what the system says of a file; raises `fault` for one that is not there."""
+    try:
+        return path.stat()
+    except FileNotFoundError as error:
+        raise fault(f"{path}: cannot be read: there is no such file") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in its name
+        reason = getattr(error, "strerror", None) or error
+        raise fault(f"{path}: cannot be read ({reason})") from error
 
 
 def _kind(mode: int) -> str:

@@ -84,7 +84,7 @@ def test_the_same_folder_given_twice_is_no_clash(world):
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
-        ("speed = 1\n", r"speed: no such key; allowed: name, title"),
+        ("velocity = 1\n", r"velocity: no such key; allowed: name, title"),
         (
             '[paper]\nyaer = "1"\n',
             r"paper\.yaer: no such key; did you mean year\? allowed: title, authors",

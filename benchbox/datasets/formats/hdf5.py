@@ -20,6 +20,7 @@ import numpy as np
 from benchbox.errors import DataError
 from benchbox.file_readers import hdf5_files
 from benchbox.file_readers.bounds import LARGEST_ROW
+from benchbox.file_readers.regular_files import stat_file
 
 from . import images
 
@@ -153,10 +154,7 @@ def row_cache_key(places: Sequence[tuple[Path, int]], row: int) -> str:
 
 
 def _open_file(path: Path) -> h5py.File:
-    try:
-        state = path.stat()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    state = stat_file(path)
     # A handle must not cross a fork, nor outlive the file it was opened on.
     return _open_cached(str(path), os.getpid(), state.st_ino, state.st_mtime_ns)
 

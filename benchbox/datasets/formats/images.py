@@ -22,7 +22,7 @@ import numpy as np
 
 from benchbox.errors import DataError
 from benchbox.file_readers.bounds import LARGEST_PICTURE, LARGEST_PICTURE_FILE
-from benchbox.file_readers.regular_files import open_file, read_bytes
+from benchbox.file_readers.regular_files import open_file, read_bytes, stat_file
 
 if TYPE_CHECKING:
     from benchbox.types import Bytes
@@ -138,10 +138,7 @@ def file_cache_key(path: Path) -> str:
     DataError
         The file is not there.
     """
-    try:
-        facts = path.stat()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    facts = stat_file(path)
     return f"{facts.st_size}:{facts.st_mtime_ns}"
 
 

@@ -53,7 +53,7 @@ def test_a_file_that_is_no_hdf5_or_not_there_is_named(tmp_path):
     (tmp_path / "b.h5").write_bytes(b"words")
     with pytest.raises(DataError, match=r"b\.h5: is no whole HDF5 file"):
         hdf5.read_column(tmp_path / "b.h5", "labels", (None,))
-    with pytest.raises(DataError, match=r"c\.h5: cannot be read \(No such file"):
+    with pytest.raises(DataError, match=r"c\.h5: cannot be read: there is no such file"):
         hdf5.count_rows(tmp_path / "c.h5", "labels", (None,))
 
 
