@@ -24,7 +24,7 @@ def train(job):
     for number in range(12):
         part = job.out / f"part{number}.npy"
         if not part.exists():
-            time.sleep(0.25)
+            time.sleep(0.5)
             np.save(job.out / "part.npy", job.labelled.values[number % 4] * (1 + job.seed))
             (job.out / "part.npy").rename(part)
 def predictor(weights, device):
@@ -301,7 +301,7 @@ def test_every_cell_survives_a_node_that_is_killed(two_nodes, like, world, tmp_p
 def test_a_driver_that_is_stopped_leaves_no_orphan_and_goes_on(two_nodes, like, tmp_path, number):
     results = tmp_path / "far"
     driver = begin(like, results, "slow", "0-1")
-    await_parts(results, 2)
+    await_parts(results, 1)
     assert runs_left(results)
     os.kill(driver.pid, number)
     said = driver.communicate(timeout=60)[1]
