@@ -183,6 +183,9 @@ def _best_rows(table: Table) -> tuple[BestRow, ...]:
     printed, beyond = rows.best_printed(table), rows.best_printed_anyhow(table)
     if beyond is printed:
         beyond = None
+    measured, ahead = rows.best_measured(table), rows.best_ahead_that_saw_test(table)
+    if ahead is measured:
+        ahead = None
     return (
         BestRow("Best in print, any box", printed, "no paper’s number is known", beyond),
         BestRow(
@@ -190,7 +193,12 @@ def _best_rows(table: Table) -> tuple[BestRow, ...]:
             rows.best_comparable(table),
             "no row under the card’s own conditions yet",
         ),
-        BestRow("Best measured here", rows.best_measured(table), "nothing measured here yet"),
+        BestRow(
+            "Best measured here",
+            measured,
+            "nothing measured here yet",
+            ahead,
+        ),
     )
 
 

@@ -316,6 +316,16 @@ def best_measured(table: Table) -> Row | None:
     return leading_row(table) or _best_row(table, unseen) or _best_row(table, others)
 
 
+def best_ahead_that_saw_test(table: Table) -> Row | None:
+    """Return the best row measured here, where that one is known to have trained on test items.
+
+    None where one that did not is as good.
+    """
+    measured = [row for row in all_rows(table) if row.measured and not row.baseline]
+    best = _best_row(table, measured)
+    return best if best is not None and best.facts.seen_test == "yes" else None
+
+
 def best_printed(table: Table) -> Row | None:
     """Return the best row that papers print, on any box, but else under the card's conditions.
 

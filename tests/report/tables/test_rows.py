@@ -50,6 +50,21 @@ def test_the_best_row_apart_never_leads(board):
     )
 
 
+def test_a_network_that_saw_the_test_faces_is_named_beside_the_best_measured_row(board):
+    """The trap: the table below shows a better row than the one that is called best."""
+    table = board.tables[0]
+    assert rows.best_ahead_that_saw_test(table) is None
+    saw = [
+        replace(row, facts=replace(row.facts, seen_test="yes")) if row.name == "demo-e" else row
+        for row in table.not_comparable_rows
+    ]
+    apart = rows.NotComparable("its training has seen test items", tuple(saw))
+    ahead = rows.best_ahead_that_saw_test(replace(table, not_comparable=(apart,)))
+    assert ahead is not None
+    assert (ahead.name, ahead.facts.seen_test) == ("demo-e", "yes")
+    assert rows.best_measured(table) is not ahead
+
+
 def test_details_name_budget_data_seed_and_failures(board):
     third = board.tables[0].rows[2]
     assert third.details == (
