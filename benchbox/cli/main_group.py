@@ -16,7 +16,14 @@ from benchbox.errors import BenchboxError, CheckError, DataError
 from benchbox.process_rank import OtherProcessError, process_count, process_number
 
 from . import own_process
-from .printing import allow_narrow_streams, is_verbose, paint, print_note, set_loudness
+from .printing import (
+    allow_narrow_streams,
+    is_verbose,
+    paint,
+    print_note,
+    set_loudness,
+    show_controls,
+)
 
 _LONGEST_MESSAGE = 2000  # characters: a cell or a name may be as long as its file
 # no room, no room for this user, no longer to be written, too large a file, a failing device
@@ -45,7 +52,7 @@ class UserError(click.ClickException):
             cause = self.__cause__
             for line in traceback.format_exception(type(cause), cause, cause.__traceback__):
                 click.echo(line.rstrip("\n"), err=True, file=file)
-        message = " ".join(self.format_message().split())
+        message = show_controls(" ".join(self.format_message().split()))
         if len(message) > _LONGEST_MESSAGE:
             message = f"{message[:_LONGEST_MESSAGE]}…"
         click.echo(paint(f"error: {message}", "red", "error:"), err=True, file=file)

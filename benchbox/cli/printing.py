@@ -32,10 +32,26 @@ def is_quiet() -> bool:
     return _loudness["quiet"]
 
 
+def show_controls(line: str) -> str:
+    r"""Write what a terminal would obey as its number: names in files are a stranger's words.
+
+    >>> show_controls("ä b\x1b[2J\u202e")
+    'ä b\\x1b[2J\\u202e'
+    """
+    if line.isprintable():
+        return line
+    plain = []
+    for letter in line:
+        keeps = letter.isprintable() or letter in " \n\t\u00a0\u202f"
+        plain.append(letter if keeps else ascii(letter)[1:-1])
+    return "".join(plain)
+
+
 def print_note(line: str) -> None:
     """Print progress or a note on stderr; quiet commands print warnings and errors alone."""
     if process_number():
         return  # the first process of a run speaks for all
+    line = show_controls(line)
     for word, colour in _COLOURS.items():
         if line.startswith(word):
             click.echo(paint(line, colour, word), err=True)
@@ -61,7 +77,7 @@ def paint(line: str, colour: str, word: str = "") -> str:
 def print_check(ok: bool, text: str) -> None:
     """Print the outcome of one check."""
     mark, colour = ("ok", "green") if ok else ("FAIL", "red")
-    click.echo(paint(f"{mark:<6}{text}", colour, mark))
+    click.echo(paint(f"{mark:<6}{show_controls(text)}", colour, mark))
 
 
 def print_json(document: Any) -> None:

@@ -39,3 +39,38 @@ def read_parquet(path: Path, fault: type[BenchboxError] = DataError) -> Any:
                 raise ValueError(f"{size} bytes unpack to more than {allowed}")
             batches.append(batch)
         return pyarrow.Table.from_batches(batches, file.schema_arrow)
+
+
+def holds_numbers(table: Any, name: str) -> bool:
+    """Tell whether a column holds numbers, or nothing in any row."""
+    import pyarrow
+
+    kind = table.schema.field(name).type
+    is_number = pyarrow.types.is_floating(kind) or pyarrow.types.is_integer(kind)
+    return bool(is_number or pyarrow.types.is_null(kind))
+
+
+def read_numbers(table: Any, name: str, path: Path, fault: type[BenchboxError] = DataError) -> Any:
+    """Return a column as float64 (N,), NaN where it is empty; raises `fault`."""
+    import pyarrow
+
+    column = table.column(name)
+    if not holds_numbers(table, name):
+        raise fault(f"{path.name}: the column {name[:40]!r} is {column.type}, not numbers")
+    return column.cast(pyarrow.float64(), safe=False).to_numpy()
+
+
+def read_texts(
+    table: Any, name: str, path: Path, fault: type[BenchboxError] = DataError
+) -> list[str]:
+    """Return a column of texts or whole numbers (N) as texts; raises `fault`."""
+    import pyarrow
+
+    column = table.column(name)
+    if pyarrow.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    kind = column.type
+    is_text = pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind)
+    if column.null_count or not (is_text or pyarrow.types.is_integer(kind)):
+        raise fault(f"{path.name}: the column {name[:40]!r} is {kind}, not a text in each row")
+    return [str(cell) for cell in column.to_pylist()]

@@ -528,14 +528,13 @@ def _read_parquet(path: Path) -> GazeTable:
     ids = None
     columns, numbers = [], []
     for name in table.column_names:
-        column = table.column(name)
+        if table.column_names.count(name) > 1:
+            raise ResultError(f"{path.name}: the column {name[:40]!r} is there twice")
         if name in _ID_COLUMNS and ids is None:
-            ids = [str(cell) for cell in column.to_pylist()]
-            continue
-        array = column.to_numpy()
-        if array.dtype.kind in "fiub":
+            ids = parquet_files.read_texts(table, name, path, ResultError)
+        elif parquet_files.holds_numbers(table, name):
             columns.append(name)
-            numbers.append(array.astype(np.float64))
+            numbers.append(parquet_files.read_numbers(table, name, path, ResultError))
     if not columns:
         raise ResultError(f"{path.name}: has no column of numbers")
     return _table_of_array(ids, tuple(columns), np.stack(numbers, axis=1), path)

@@ -20,7 +20,9 @@ from .marked_face import (
     MarkedFace,
     MarkedFaces,
     box_around,
+    entry,
     image_name,
+    items,
     list_files,
     number,
     refuse_corner_boxes,
@@ -62,15 +64,15 @@ def read_datumaro(path: Path, field: str = "") -> MarkedFaces:
 def _read_file(content: Any, field: str, path: Path) -> tuple[list[MarkedFace], tuple[str, ...]]:
     if not isinstance(content, dict) or not isinstance(content.get("categories"), dict):
         raise DataError(f"{path}: holds no 'categories' and 'items' as Datumaro has them")
-    labels = _labels(content)
-    orders = _point_names(content, labels)
+    labels = _labels(content, path)
+    orders = _point_names(content, labels, path)
     faces: list[MarkedFace] = []
     used: dict[str, None] = {}
     for item in table(content.get("items"), f"{path}: items"):
         where = f"{path}: {item.get('id')}"
-        image = item.get("image") or {}
+        image = entry(item.get("image"), f"{where}: image")
         name = image_name(image.get("path") or item.get("id"), where)
-        height, width = (*(image.get("size") or ()), None, None)[:2]
+        height, width = (*items(image.get("size"), f"{where}: size"), None, None)[:2]
         size = stated_size(width, height, where)
         rows = table(item.get("annotations") or [], where)
         boxes = []
@@ -80,7 +82,7 @@ def _read_file(content: Any, field: str, path: Path) -> tuple[list[MarkedFace], 
                     LooseBox(sized_box(row.get("bbox"), where), str(row.get("group") or ""))
                 )
         for row in rows:
-            label = labels.get(row.get("label_id"), "")
+            label = _label_of(row, labels)
             if row.get("type") not in ("points", "skeleton") or (field and label != field):
                 continue
             used[label] = None
@@ -112,31 +114,40 @@ def _all_names(faces: Sequence[MarkedFace]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _labels(content: Mapping[str, Any]) -> dict[Any, str]:
+def _labels(content: Mapping[str, Any], path: Path) -> dict[int, str]:
+    where = f"{path}: labels"
     labels = {}
-    for row, label in enumerate((content["categories"].get("label") or {}).get("labels") or []):
+    named = entry(content["categories"].get("label"), where)
+    for row, label in enumerate(items(named.get("labels"), where)):
         if isinstance(label, dict):
             labels[row] = str(label.get("name"))
     return labels
 
 
+def _label_of(row: Mapping[str, Any], labels: Mapping[int, str]) -> str:
+    number = row.get("label_id")
+    return labels.get(number, "") if isinstance(number, int) else ""
+
+
 def _point_names(
-    content: Mapping[str, Any], labels: Mapping[Any, str]
+    content: Mapping[str, Any], labels: Mapping[int, str], path: Path
 ) -> dict[str, tuple[str, ...]]:
+    where = f"{path}: points of labels"
     names = {}
-    for item in (content["categories"].get("points") or {}).get("items") or []:
+    points = entry(content["categories"].get("points"), where)
+    for item in items(points.get("items"), where):
         if isinstance(item, dict) and item.get("labels"):
-            names[labels.get(item.get("label_id"), "")] = tuple(map(str, item["labels"]))
+            names[_label_of(item, labels)] = tuple(map(str, items(item["labels"], where)))
     return names
 
 
 def _marks(
-    row: Mapping[str, Any], names: Sequence[str], labels: Mapping[Any, str], where: str
+    row: Mapping[str, Any], names: Sequence[str], labels: Mapping[int, str], where: str
 ) -> dict[str, Mark]:
     if row.get("type") == "skeleton":
         marks: dict[str, Mark] = {}
         for element in table(row.get("elements"), where):
-            name = labels.get(element.get("label_id"), "")
+            name = _label_of(element, labels)
             marks |= _marks({**element, "type": "points"}, (name,), labels, where)
         return marks
     numbers = row.get("points")
@@ -145,8 +156,8 @@ def _marks(
     count = len(numbers) // 2
     if names and len(names) != count:
         raise DataError(f"{where}: has {count} points, its label names {len(names)}")
-    flags = row.get("visibility") or [2] * count
-    if len(flags) != count or not set(flags) <= {0, 1, 2}:
+    flags = items(row.get("visibility"), f"{where}: visibility") or [2] * count
+    if len(flags) != count or not all(flag in (0, 1, 2) for flag in flags):
         raise DataError(f"{where}: visibility must hold 0, 1 or 2 for each of {count} points")
     marks = {}
     for point in range(count):

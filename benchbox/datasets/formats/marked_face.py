@@ -56,6 +56,17 @@ class MarkedFaces:
     folder: Path | None = None  # the files that images are named from, where it is not the pictures
     shares: bool = False  # points were shares of the picture, times the stated width and height
 
+    def __post_init__(self) -> None:
+        """Raise DataError for a face with a point that the files' own list of names lacks."""
+        known = set(self.names) or {str(point) for point in range(self.count)}
+        for face in self.faces:
+            unknown = face.marks.keys() - known
+            if unknown:
+                raise DataError(
+                    f"{face.where}: the point {min(unknown)!r} is none of the {len(known)} that "
+                    "the file names"
+                )
+
 
 @dataclass(frozen=True)
 class LoosePoint:
@@ -198,6 +209,20 @@ def table(value: Any, where: str) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
         raise DataError(f"{where}: is not a list of objects")
     return value
+
+
+def entry(value: Any, where: str) -> dict[str, Any]:
+    """Return an object, an empty one for what is not there; raises DataError."""
+    if value is not None and not isinstance(value, dict):
+        raise DataError(f"{where}: {str(value)[:40]!r} is no object")
+    return value or {}
+
+
+def items(value: Any, where: str) -> list[Any]:
+    """Return a list, an empty one for what is not there; raises DataError."""
+    if value is not None and not isinstance(value, list):
+        raise DataError(f"{where}: {str(value)[:40]!r} is no list")
+    return value or []
 
 
 # --- faces of one picture -------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from .marked_face import (
     group_points,
     image_name,
     number,
+    table,
 )
 from .point_names import is_known_name
 
@@ -141,14 +142,14 @@ def _json_regions(path: Path) -> list[_Region]:
     if not isinstance(content, dict):
         raise DataError(f"{path}: holds no pictures as VIA 2 writes them")
     regions = []
-    for key, entry in content.items():
-        if not isinstance(entry, dict) or "filename" not in entry:
+    for key, picture in content.items():
+        if not isinstance(picture, dict) or "filename" not in picture:
             raise DataError(f"{path}: {key[:60]}: has no 'filename' as VIA 2 writes it")
-        image = image_name(entry["filename"], f"{path}: {key[:60]}")
-        found = entry.get("regions") or []
+        image = image_name(picture["filename"], f"{path}: {key[:60]}")
+        found = picture.get("regions") or []
         if isinstance(found, dict):  # VIA 1 counts them by keys
             found = list(found.values())
-        for row, region in enumerate(found):
+        for row, region in enumerate(table(found, f"{path}: {image}: regions")):
             where = f"{path}: {image}, region {row}"
             regions.append(
                 _region(

@@ -174,44 +174,53 @@ def read_parquet(path: Path, hints: Hints) -> FoundFaces:
     """Read a table: id (else image) and x0, y0, …, or landmarks; or image, face, point, x, y."""
     del hints
     table = parquet_files.read_parquet(path, ResultError)
-    columns = {name: table.column(name) for name in table.column_names}
+    columns = table.column_names
+    doubled = [name for name in columns if columns.count(name) > 1]
+    if doubled:
+        raise ResultError(f"{path.name}: the column {doubled[0][:40]!r} is there twice")
     if {"point", "x", "y"} <= set(columns) and {"image", "id"} & set(columns):
-        faces = _long_faces(columns, path)
+        faces = _long_faces(table, path)
     elif {"image", "id"} & set(columns) and "landmarks" in columns:
-        faces = _nested_faces(columns, path)
+        faces = _nested_faces(table, path)
     elif {"image", "id"} & set(columns) and "x0" in columns:
-        faces = _wide_faces(columns, path)
+        faces = _wide_faces(table, path)
     else:
         raise ResultError(
-            f"{path.name}: has the columns {', '.join(list(columns)[:8])}; needs id,x0,y0,… or "
+            f"{path.name}: has the columns {', '.join(columns[:8])}; needs id,x0,y0,… or "
             "id,landmarks or image,face,point,x,y"
         )
     return FoundFaces(faces, in_own_frame=True, origin_reason="the annotations' frame")
 
 
-def _wide_faces(columns: dict[str, Any], path: Path) -> list[FoundFace]:
-    count = sum(_COORDINATE.fullmatch(name) is not None for name in columns) // 2
-    try:
-        x = np.stack([_numbers(columns[f"x{point}"]) for point in range(count)], axis=1)
-        y = np.stack([_numbers(columns[f"y{point}"]) for point in range(count)], axis=1)
-    except KeyError as fault:
-        raise ResultError(f"{path.name}: the column {fault} lacks, of {count} points") from fault
-    ids = _id_column(columns).to_pylist()
-    stack = np.stack([x, y], axis=2)
-    return [FoundFace(points, item=str(name)) for name, points in zip(ids, stack, strict=True)]
+def _wide_faces(table: Any, path: Path) -> list[FoundFace]:
+    columns = set(table.column_names)
+    count = (sum(_COORDINATE.fullmatch(name) is not None for name in columns) + 1) // 2
+    axes = []
+    for axis in "xy":
+        names = [f"{axis}{point}" for point in range(count)]
+        lacking = [name for name in names if name not in columns]
+        if lacking:
+            raise ResultError(f"{path.name}: the column {lacking[0]} lacks, of {count} points")
+        axes.append(np.stack([_numbers(table, name, path) for name in names], axis=1))
+    stack = np.stack(axes, axis=2)
+    return [
+        FoundFace(points, item=name) for name, points in zip(_ids(table, path), stack, strict=True)
+    ]
 
 
-def _id_column(columns: dict[str, Any]) -> Any:
-    return columns["id"] if "id" in columns else columns["image"]
+def _ids(table: Any, path: Path) -> list[str]:
+    name = "id" if "id" in table.column_names else "image"
+    return parquet_files.read_texts(table, name, path, ResultError)
 
 
-def _numbers(column: Any) -> Floats:
-    return np.asarray(column.to_numpy(), np.float64)
+def _numbers(table: Any, name: str, path: Path) -> Floats:
+    numbers: Floats = parquet_files.read_numbers(table, name, path, ResultError)
+    return numbers
 
 
-def _nested_faces(columns: dict[str, Any], path: Path) -> list[FoundFace]:
+def _nested_faces(table: Any, path: Path) -> list[FoundFace]:
     faces = []
-    names, landmarks = _id_column(columns).to_pylist(), columns["landmarks"].to_pylist()
+    names, landmarks = _ids(table, path), table.column("landmarks").to_pylist()
     for name, points in zip(names, landmarks, strict=True):
         try:
             stack = np.array(points, np.float64)
@@ -219,27 +228,29 @@ def _nested_faces(columns: dict[str, Any], path: Path) -> list[FoundFace]:
             raise ResultError(f"{path.name}: {name}: landmarks are not [[x, y], …]") from fault
         if stack.ndim != 2 or stack.shape[1] not in (2, 3):
             raise ResultError(f"{path.name}: {name}: landmarks are not [[x, y], …]")
-        faces.append(FoundFace(stack[:, :2], item=str(name)))
+        faces.append(FoundFace(stack[:, :2], item=name))
     return faces
 
 
-def _long_faces(columns: dict[str, Any], path: Path) -> list[FoundFace]:
+def _long_faces(table: Any, path: Path) -> list[FoundFace]:
     """Gather a row per point; a point without a row has no answer."""
-    keys = columns.get("image", columns.get("id"))
-    rows = len(columns["x"])
-    faces_of = columns["face"].to_pylist() if "face" in columns else [0] * rows
-    points = [int(point) for point in columns["point"].to_pylist()]
-    if points and (min(points) < 0 or max(points) >= 10_000):
-        raise ResultError(f"{path.name}: point is {min(points)} … {max(points)}, counted from 0")
+    by_image = "image" in table.column_names
+    keys = parquet_files.read_texts(table, "image" if by_image else "id", path, ResultError)
+    faces_of = ["0"] * len(keys)
+    if "face" in table.column_names:
+        faces_of = parquet_files.read_texts(table, "face", path, ResultError)
+    counted = _numbers(table, "point", path)
+    if not all(0 <= point < 10_000 and point == int(point) for point in counted):
+        raise ResultError(f"{path.name}: point is not a whole number, counted from 0, in each row")
+    points = counted.astype(int).tolist()
     count = max(points, default=-1) + 1
-    x, y = _numbers(columns["x"]), _numbers(columns["y"])
+    x, y = _numbers(table, "x", path), _numbers(table, "y", path)
     found: dict[tuple[str, str], Floats] = {}
-    for row, key in enumerate(keys.to_pylist() if keys is not None else []):
-        face = found.setdefault((str(key), str(faces_of[row])), np.full((count, 2), np.nan))
+    for row, key in enumerate(keys):
+        face = found.setdefault((key, faces_of[row]), np.full((count, 2), np.nan))
         if not np.isnan(face[points[row]]).all():
             raise ResultError(f"{path.name}: {key}: point {points[row]} is there twice")
         face[points[row]] = x[row], y[row]
-    by_image = "image" in columns
     faces: list[FoundFace] = []
     for (key, _), stack in found.items():
         faces.append(FoundFace(stack, image=key) if by_image else FoundFace(stack, item=key))

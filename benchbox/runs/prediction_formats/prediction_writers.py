@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbox.datasets import open_protocol_dataset
-from benchbox.datasets.formats.marked_face import list_files
+from benchbox.datasets.formats.marked_face import list_files, table
 from benchbox.errors import ResultError
 from benchbox.file_readers.json_files import read_json
 from benchbox.file_readers.numpy_files import open_npz
@@ -307,7 +307,7 @@ def _image_ids(protocol: Protocol, data: Path, hints: Hints) -> dict[str, str]:
             continue
         content = read_json(file)
         if isinstance(content, dict) and isinstance(content.get("images"), list):
-            for image in content["images"]:
+            for image in table(content["images"], f"{file}: images"):
                 names[str(image.get("id"))] = str(image.get("file_name"))
     if not names:
         raise ResultError(
