@@ -194,6 +194,13 @@ class References:
     papers: Mapping[str, Paper]
     rows: tuple[ReferenceRow, ...]
 
+    def find_title(self, title: str) -> Paper | None:
+        """Return the publication of this title, upper and lower case alike, None for another."""
+        for paper in self.papers.values():
+            if title and paper.title.casefold() == title.casefold():
+                return paper
+        return None
+
 
 # --- reading --------------------------------------------------------------------------------------
 

@@ -44,6 +44,7 @@ class PaperClaims:
     short: str
     title: str
     url: str
+    method: str  # page of its method, "" where none is installed
     count: ClaimCount
 
 
@@ -87,11 +88,12 @@ class PlannedClaims:
         counted = []
         for key in dict.fromkeys(verdict.paper for verdict in verdicts):
             count = count_claims(v for v in verdicts if v.paper == key)
+            page = rows.method_path(key) if key in shared.methods else ""
             paper = papers.get(key)
             if paper is None:
-                counted.append(PaperClaims(key, "", "", count))
+                counted.append(PaperClaims(key, "", "", page, count))
             else:
-                counted.append(PaperClaims(paper.short, paper.title, paper.url, count))
+                counted.append(PaperClaims(paper.short, paper.title, paper.url, page, count))
         claims = [_judged_claim(verdict, shared) for verdict in verdicts if says(verdict)]
         claims.sort(key=lambda claim: _ORDER.index(claim.standing))
         return ClaimsPage(PATH, count_claims(verdicts), tuple(counted), tuple(claims))

@@ -295,7 +295,9 @@ def _describe_method(name: str, shared: SharedData) -> IndexMethod:
     card = shared.methods.get(name)
     if card:
         stated = rows.follow_links_only(card.describe_row(card.default, ""))
-        year, code = stated.get("year", ""), stated.get("code", "")
+        paper = shared.sources.references.find_title(card.paper.get("title", ""))
+        year = stated.get("year", "")
+        code = stated.get("code", "") or (paper.code if paper else "")
         return IndexMethod(page, title, card.summary, len(runs), year, code, card.baseline)
     stated = rows.follow_links_only(runs[0].run.record.stated) if runs else {}
     return IndexMethod(

@@ -19,7 +19,8 @@ from benchbox.report.tables.network_table import NetworkTable
 from benchbox.report.tables.rows import Cell, Seed
 from benchbox.types import MethodCard, Protocol
 
-from . import index_page, markdown
+from . import claims_page, index_page, markdown
+from .claims_page import ClaimCount
 from .shared_data import SharedData, hash_values
 
 _README_CHARS = 200_000
@@ -60,12 +61,14 @@ class MethodPage:
     name: str
     card: MethodCard | None
     title: str
+    authors: str  # as a sentence, "" where the card names none
     link: str  # of the paper, "" where it has none that may be followed
     origin: str  # where its runs come from, where no card says so
     facts: tuple[tuple[str, str], ...]  # what is said of its training and code
     readme: Markup
     rows: tuple[MethodRow, ...]
     verdicts: tuple[Verdict, ...]  # on what papers claim of it, where something was measured
+    count: ClaimCount  # of the verdicts
     charts: tuple[AnyChart, ...]
     networks: NetworkTable
 
@@ -111,13 +114,20 @@ def build_method_page(name: str, shared: SharedData) -> MethodPage:
     """Lay out the page of a method."""
     sources, card = shared.sources, shared.methods.get(name)
     runs = shared.by_method.get(name, [])
-    title, link = name, ""
+    title, authors, link = name, "", ""
     stated = stated_facts(name, shared)
+    verdicts = shared.verdicts_on(name)
     if card is None and stated.get("title"):
         title = stated["title"]
     if card:
         title = card.title
+        if card.paper.get("authors"):
+            authors = card.paper["authors"].rstrip(".") + "."  # "et al." ends in its own
         url = card.paper.get("url", "")
+        paper = sources.references.find_title(card.paper.get("title", ""))
+        if paper:
+            url = url or paper.url
+            stated = rows.follow_links_only({"code": paper.code, **stated})
         if url.startswith(("https://", "http://")):
             link = url
     seed_groups = group_by_seed.group_runs(runs, shared.methods)
@@ -128,6 +138,7 @@ def build_method_page(name: str, shared: SharedData) -> MethodPage:
         name=name,
         card=card,
         title=title,
+        authors=authors,
         link=link,
         origin=index_page.describe_origin(runs),
         facts=tuple((words, stated[key]) for key, words in _FACT_WORDS if stated.get(key)),
@@ -141,7 +152,8 @@ def build_method_page(name: str, shared: SharedData) -> MethodPage:
             )
             for seed_group, params in zip(seed_groups, differing, strict=True)
         ),
-        verdicts=tuple(shared.verdicts_on(name)),
+        verdicts=tuple(verdicts),
+        count=claims_page.count_claims(verdicts),
         charts=(*error_vs_perturbation.method_charts(*known), *error_vs_msd.method_charts(*known)),
         networks=network_table.describe_networks(name, card, sources.profiles, sources.facts),
     )

@@ -186,6 +186,28 @@ def test_a_paper_link_is_followed_only_to_the_web(results, demo, demo_card, demo
     assert b"javascript:" not in made["method/demo-b.html"]
 
 
+def test_a_method_links_the_code_and_page_that_are_known_of_its_paper(
+    results, demo, demo_card, demo_references
+):
+    """The trap: only rows of the board led to the code, not the method's own page."""
+    (paper,) = demo_references.papers.values()
+    code = "https://example.org/code"
+    known = replace(demo_references, papers={paper.key: replace(paper, code=code)})
+
+    def page(work):
+        card = replace(demo_card, paper=work)
+        made = site.render_files(Sources((demo,), (card,), known, (), ()))
+        assert (code in made["index.html"].decode()) == ("Invented" in work["title"])
+        return made["method/demo-b.html"].decode()
+
+    text = page({"title": "Invented Numbers", "authors": "A. Author et al."})
+    assert f'<a href="{code}" rel="noreferrer">' in text
+    assert f'<a href="{paper.url}" rel="noreferrer">paper</a>' in text
+    assert "A. Author et al. <cite>" in text
+    assert code not in page({"title": "Another title"})
+    assert code not in page({"title": ""})
+
+
 def test_paper_rows_carry_their_source(made):
     text = (
         made["protocol/demo-full.html"].decode()
