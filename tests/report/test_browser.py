@@ -242,8 +242,10 @@ def test_a_column_that_says_nothing_of_the_shown_rows_takes_no_room(open_page):
     cells = seen(driver, "table.board tbody td.value")
     assert len(heads) == len(cells)
     assert all(cell.text for cell in cells)
+    assert not seen(driver, "table.board .rank"), "a paper's row has no rank"
     find.clear()
     find.send_keys("demo-a")
+    assert seen(driver, "table.board thead .rank")
     assert len(seen(driver, "table.board thead th.number")) == 3
 
 
@@ -254,6 +256,14 @@ def test_the_front_page_is_read_on_a_telephone_without_a_sideways_step(open_page
             if cell.is_displayed():
                 assert cell.rect["x"] + cell.rect["width"] <= 360
     assert driver.find_elements(By.CSS_SELECTOR, "td[data-head='Best measured here']")
+
+
+def test_the_values_of_a_method_are_read_on_a_telephone_without_a_sideways_step(open_page):
+    driver = open_page("method/demo-b.html", 360)
+    values = seen(driver, "td[data-head='Value']")
+    assert values
+    for value in values:
+        assert value.rect["x"] + value.rect["width"] <= 360
 
 
 def test_two_seeds_are_one_row_with_their_spread_and_a_link_to_each(open_page):
@@ -391,6 +401,11 @@ def test_the_years_chart_marks_rows_and_draws_the_front(browser, printed_board):
     front = chart.find_element(By.CSS_SELECTOR, "path.best").get_attribute("d")
     heights = [float(place.split()[1]) for place in front[1:].split("L")]
     assert heights == sorted(heights), "the front falls: downwards is better"
+    drawing = chart.find_element(By.CSS_SELECTOR, ".scroll svg")
+    width = float(drawing.get_dom_attribute("viewBox").split()[2])
+    ends = "const b = arguments[0].getBBox(); return b.x + b.width"
+    for label in seen(chart, "text.label"):  # the count of the longest was cut off
+        assert browser.execute_script(ends, label) <= width, label.text
     browser.get_log("browser")
     browser.get_log("performance")
 

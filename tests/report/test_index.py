@@ -54,7 +54,7 @@ def test_measured_boards_stand_before_printed_ones_before_empty_ones(index):
 def test_a_board_names_its_best_measured_row(index):
     words = " ".join(text_of(index, "demo-measured").split())
     assert words.startswith("demo-measured NME, inter-ocular, %")
-    assert words.endswith("– 5.48 demo-a 5.48 demo-a 1 1 measured"), "two seeds are one row"
+    assert words.endswith("– 5.48 demo-a the same row 1 1 measured"), "two seeds are one row"
 
 
 def test_a_board_names_its_best_printed_row(index):

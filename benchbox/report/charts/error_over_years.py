@@ -22,7 +22,7 @@ _KINDS = (
     ("measured", "measured here"),
     ("comparable", "printed, comparable"),
     ("box", "printed, on any box"),
-    ("other", "printed under other conditions"),
+    ("other", "printed, other conditions"),
 )
 
 

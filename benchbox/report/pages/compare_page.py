@@ -40,6 +40,7 @@ class ComparePage:
     board: str  # page
     measure: str  # in words
     names: tuple[str, ...]
+    starred: bool  # a name has the star of what is not comparable
     thinned: int  # every so many items are shown, 1: all
     data: str  # JSON
     problems: tuple[Problem, ...]
@@ -95,7 +96,7 @@ def build_compare_page(
     """Lay out the compare page of a protocol."""
     path, board = compare_path(protocol.name), board_path(protocol.name)
     if samples is None:
-        return ComparePage(path, protocol, board, "", (), 1, "", problems)
+        return ComparePage(path, protocol, board, "", (), False, 1, "", problems)
     metric = samples.metric
     names = leaderboard_charts.run_labels(
         [(bool(column.row.not_comparable), column.result) for column in samples.columns], methods
@@ -108,6 +109,7 @@ def build_compare_page(
         board=board,
         measure=f"{metric.title}, {metric_names.short_convention(metric.convention)}",
         names=tuple(names),
+        starred=any(column.row.not_comparable for column in samples.columns),
         thinned=thinned,
         data=data.replace("<", "\\u003c"),
         problems=problems,
