@@ -45,6 +45,11 @@ _RELATED = (
     {"gaze360", "gaze360-gazehub"},
     {"gazecapture", "gazecapture-faze", "gazecapture-sted"},
 )
+# sets that hold no training part of their own and take another set's, under its name
+_PARTS_OF_ANOTHER_SET = {
+    ("gazestare", "gazecn/train"): ("gazecn", "train"),
+    ("synth-gazestare", "gazecn/train"): ("synth-gazecn", "train"),
+}
 _NAMED_ITEMS = 3
 
 
@@ -177,10 +182,12 @@ def compare_training(trained: Protocol, tested: Protocol) -> str:
 
 def _training_set(card: Protocol) -> tuple[object, ...]:
     """Return what decides the items and labels that a card trains on."""
+    dataset = card.train_dataset or card.dataset
     return (
-        card.train_dataset or card.dataset,
+        sorted(
+            _PARTS_OF_ANOTHER_SET.get((dataset, part), (dataset, part)) for part in card.train_parts
+        ),
         card.source,
-        sorted(card.train_parts),
         sorted(card.validation_parts),
         card.labelled,
         card.draw,

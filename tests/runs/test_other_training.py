@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from benchbox.analysis import comparable
 from benchbox.cli import main
 from benchbox.errors import DataError, ProtocolError, ResultError
+from benchbox.protocols import protocol_card
 from benchbox.report.inputs import results as report_results
 from benchbox.report.tables import rows
 from benchbox.runs import execute, other_training, result_changes, run_folders, sweep
@@ -127,6 +128,18 @@ def test_it_is_the_number_that_a_training_under_that_card_gives(request_for):
     # asked for once more, it is there
     again = execute.run_method(request_for(moved, weights_of=trained.folder))
     assert "finished before" in again.notes[0]
+
+
+@pytest.mark.parametrize("twin", ["", "synth-"])
+def test_what_stares_are_answered_by_was_trained_on_gazecn(twin):
+    """The trap: GazeStare calls GazeCN's part `gazecn/train`, and its rows there were set apart."""
+    stares, frames, others = (
+        protocol_card.load_protocol(f"{twin}{name}")
+        for name in ("gazestare", "gazecn", "gazecapture")
+    )
+    assert other_training.compare_training(stares, frames) == ""
+    assert other_training.compare_training(frames, stares) == ""
+    assert other_training.compare_training(stares, others) == "set"
 
 
 def test_test_items_never_reach_training(request_for, trained):
