@@ -145,7 +145,9 @@ function showExtremes(first, other) {
   table.tBodies[0].replaceChildren();
   const top = table.tHead.insertRow();
   cell(top, "th", "Item");
-  for (const name of ["Groups", first.name, other.name, "difference"]) cell(top, "th", name, name === "Groups" ? "" : "number");
+  const grouped = Object.keys(data.groups).length > 1; // else all are of the one group
+  if (grouped) cell(top, "th", "Groups");
+  for (const name of [first.name, other.name, "difference"]) cell(top, "th", name, "number");
   const found = [];
   for (let i = 0; i < first.errors.length; i += 1) {
     if (first.errors[i] !== null && other.errors[i] !== null) found.push([other.errors[i] - first.errors[i], i]);
@@ -154,7 +156,7 @@ function showExtremes(first, other) {
   for (const [d, i] of found.slice(0, 10)) {
     const row = table.tBodies[0].insertRow();
     cell(row, "th", data.ids[i]);
-    cell(row, "td", Object.keys(data.groups).filter((name) => data.groups[name].members[i] === "1" && name !== data.overall).join(", "));
+    if (grouped) cell(row, "td", Object.keys(data.groups).filter((name) => data.groups[name].members[i] === "1" && name !== data.overall).join(", "));
     for (const value of [first.errors[i], other.errors[i]]) cell(row, "td", (value * data.step).toFixed(2), "number");
     cell(row, "td", signed(d * data.step), "number");
   }

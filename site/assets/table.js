@@ -89,7 +89,7 @@ function showRows(form, ordered) {
 function foldEmpty(table, ordered) {
   const shown = ordered.filter((row) => !row.hidden);
   headsOf(table).forEach((head, column) => {
-    if (!head.matches(".number:not(.key)")) return;
+    if (!head.matches(".number:not(.key), .rank, .extra")) return;
     const empty = shown.length > 0 && shown.every((row) => !row.cells[column].textContent);
     for (const line of [table.tHead.rows[0], ...ordered]) line.cells[column].classList.toggle("void", empty);
   });
