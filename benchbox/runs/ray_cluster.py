@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
 import platform
 import secrets
@@ -20,7 +19,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchbox.errors import PluginError, ResultError
+from benchbox.errors import DataError, PluginError, ResultError
+from benchbox.file_readers.json_files import parse_json
 from benchbox.file_readers.regular_files import short_reason
 from benchbox.plugins import method_card
 
@@ -185,7 +185,7 @@ class _Driver:
             return
         try:
             code, said, _ = self.ray.get(done)
-            facts = json.loads(said[said.index("{") :]) if code == 0 else {"": _last_line(said)}
+            facts = _read_facts(said, node.name) if code == 0 else {"": _last_line(said)}
         except self.ray.exceptions.RayTaskError as fault:  # no such Python there
             facts = {"": str(fault.cause)}
         except self.ray.exceptions.RayError as fault:  # gone, or its worker was: looked at again
@@ -194,7 +194,7 @@ class _Driver:
                 del self.nodes[number]
                 return
             facts = {"": short_reason(fault)}
-        except ValueError:
+        except DataError:
             facts = {"": f"it said {_last_line(said)}"}
         node.shares_results = facts.get(cluster_nodes.SHARED) == "True"
         self._judge(node, cluster_nodes.name_differences(self.here, facts))
@@ -389,6 +389,17 @@ def _keep_fetched(request: RunRequest, packed: bytes) -> None:
     plan = execute.plan_run(request)
     fetched_runs.put_run(plan.place, packed)
     kept_cards.keep_card(request.results, request.protocol, plan.protocol.name)
+
+
+def _read_facts(said: str, node: str) -> dict[str, str]:
+    """Return what a node says of itself, behind what its libraries may have printed.
+
+    Raises DataError where it is no JSON table.
+    """
+    facts = parse_json(said[said.find("{") :], f"node {node}")
+    if not isinstance(facts, dict):
+        raise DataError(f"node {node}: its facts are no table")
+    return {str(name): str(value) for name, value in facts.items()}
 
 
 def _last_line(said: str) -> str:
