@@ -200,7 +200,7 @@ def _device_set(study: phone_and_tablet.Study) -> ImageSet:
 GAZECAPTURE = phone_and_tablet.Study(
     "gazecapture",
     (("train", 800, 12, 1), ("val", 28, 6, 2), ("test", 84, 6, 2)),
-    # one of a person's frames stands alone in training: boxes of the other kind matter less here
+    # the boxes of before, until the rows on this set are made again
     recorded_boxes=False,
     version=3,
 )
