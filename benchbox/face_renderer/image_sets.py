@@ -198,11 +198,7 @@ def _device_set(study: phone_and_tablet.Study) -> ImageSet:
 # not their frames, and it is people in whom two methods differ. Nothing is learned from twice;
 # what is tested on has several frames of a dot.
 GAZECAPTURE = phone_and_tablet.Study(
-    "gazecapture",
-    (("train", 800, 12, 1), ("val", 28, 6, 2), ("test", 84, 6, 2)),
-    # the boxes of before, until the rows on this set are made again
-    recorded_boxes=False,
-    version=3,
+    "gazecapture", (("train", 800, 12, 1), ("val", 28, 6, 2), ("test", 84, 6, 2))
 )
 GAZECN = phone_and_tablet.Study(
     "gazecn", (("train", 480, 12, 1), ("test", 120, 2, 2)), tablets=False, upright=True

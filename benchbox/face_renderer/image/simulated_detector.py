@@ -47,13 +47,6 @@ _EYE_SPREAD = {True: (0.0122, 0.0104), False: (0.018, 0.024)}
 _EYES_ALIKE = (0.31, 0.57)  # correlation x, y of the errors of both eyes
 
 
-def frame_eye(lids: Floats, face: Floats) -> Floats:
-    """Return the square box (4,) px about an eye's lid points (6, 2), without any error."""
-    half = _EYE_SIDE / 2 * (face[2] - face[0])
-    middle = (lids.min(axis=0) + lids.max(axis=0)) / 2
-    return np.concatenate([middle - half, middle + half])
-
-
 def detect_eyes(lids: Floats, face: Floats, rng: np.random.Generator, *, upright: bool) -> Floats:
     """Return the square boxes (2, 4) px of two eyes with lid points (2, 6, 2) in a face box (4,).
 

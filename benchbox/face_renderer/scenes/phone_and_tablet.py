@@ -17,7 +17,7 @@ from zlib import crc32
 import numpy as np
 
 from benchbox.face_renderer.camera import Camera, Pose
-from benchbox.face_renderer.image.simulated_detector import detect_eyes, frame_eye
+from benchbox.face_renderer.image.simulated_detector import detect_eyes
 from benchbox.geometry import square_boxes
 
 from . import device_screens
@@ -50,9 +50,6 @@ class Study:
     tablets: bool = True  # every seventh person holds a tablet
     upright: bool = False  # the device is only held upright
     sway: float = 1.0  # how much heads move while a dot is looked at
-    # a recording's: the face is detected once a dot, eyes in every frame; else the face is in every
-    # frame and eye boxes are the true lids
-    recorded_boxes: bool = True
     version: int = 4  # raise it with every change that moves a pixel or a label of the set
 
     def sizes(self) -> tuple[tuple[str, int], ...]:
@@ -176,15 +173,13 @@ def draw_shot(study: Study, part: str, number: int) -> Shot:
     scene, orientation = look.scene, look.orientation
     rows, columns = frame_slices(orientation)
     corner = np.array([columns.start, rows.start], float)
-    looked_for = _draw_look(study, part, number - frame) if study.recorded_boxes else look
-    face = square_boxes(looked_for.scene.detected - np.tile(corner, 2), 1.05)
+    # as in a recording the face is detected once a dot, in its first frame, eyes in every frame
+    first = _draw_look(study, part, number - frame).scene
+    face = square_boxes(first.detected - np.tile(corner, 2), 1.05)
     flat = scene.landmarks - corner
     lids = np.stack([flat[42:48], flat[36:42]])
-    if study.recorded_boxes:
-        stream = random_stream(*_person_key(study, part, person), _EYES, dot, frame)
-        left_eye, right_eye = detect_eyes(lids, face, stream, upright=orientation in (1, 2))
-    else:
-        left_eye, right_eye = (frame_eye(eye, face) for eye in lids)
+    stream = random_stream(*_person_key(study, part, person), _EYES, dot, frame)
+    left_eye, right_eye = detect_eyes(lids, face, stream, upright=orientation in (1, 2))
     name = f"{part}-{person:03d}"
     return Shot(
         scene,

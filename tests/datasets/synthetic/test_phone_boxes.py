@@ -4,7 +4,6 @@ Trap: the twins' face box jumped within a stare (2.8 % in place, 5.5 % in size) 
 the true lids. In GazeCapture it is the other way round; the jumps made half of MSD's variance.
 """
 
-import dataclasses
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +11,6 @@ import pytest
 
 from benchbox.datasets.gaze import gazecapture
 from benchbox.face_renderer import image_sets
-from benchbox.face_renderer.scenes import phone_and_tablet
 
 # GazeCapture's subject 00002, as `measure_boxes` says it: 32 frames of 8 dots with the phone
 # upright, 22 frames of 8 dots with the phone on its side. Lengths are widths of the face box;
@@ -73,10 +71,8 @@ def stares():
 
 @pytest.fixture(scope="module")
 def frames():
-    """Devices held in any way; the set itself has the boxes of before until its rows are made."""
-    study = dataclasses.replace(image_sets.GAZECAPTURE, recorded_boxes=True)
-    shots = [phone_and_tablet.draw_shot(study, "test", number) for number in range(84 * 12)]
-    return read_boxes(*(np.stack([getattr(shot, name) for shot in shots]) for name in COLUMNS))
+    """Devices held in any way."""
+    return twin_boxes("gazecapture", "test", 84 * 12)
 
 
 def within_dots(boxes):
