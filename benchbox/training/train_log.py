@@ -62,7 +62,7 @@ class TrainLog:
         self.device = device
         self.every = max(1, steps // _LINES_PER_STAGE)
         self.before_s = data_wait_s()
-        self.first, self.start_s = start, time.perf_counter()
+        self.first, self.done, self.start_s = start, start, time.perf_counter()
         dead_units.forget_steps()
         _forget_undone(out, stage, start)
         self.bar = progress_bar(
@@ -90,7 +90,8 @@ class TrainLog:
 
     def step(self, number: int, loss: object) -> None:
         """Note that step `number` (from 1) is done."""
-        self.bar.update(number - self.bar.n)
+        self.bar.update(number - self.done)
+        self.done = number  # a bar that is not shown does not count
         if number % self.every and number != self.steps:
             return
         elapsed = time.perf_counter() - self.start_s
@@ -130,7 +131,7 @@ class TrainLog:
         if self.events is not None:
             self.events.close()
         seconds = time.perf_counter() - self.start_s
-        done = self.bar.n - self.first
+        done = self.done - self.first
         path = self.out / "training.json"
         record = _read_record(self.out)
         before = record["stages"].get(self.stage, {"samples": 0, "seconds": 0.0, "waited_s": 0.0})

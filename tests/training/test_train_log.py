@@ -45,6 +45,15 @@ def test_rows_and_totals(tmp_path, capsys, monkeypatch):
     )
 
 
+def test_steps_are_counted_where_no_bar_is_shown(tmp_path, monkeypatch):
+    """Trap: the bar counted, and a bar of `run -q` does not: ten records said zero samples."""
+    monkeypatch.setattr(progress, "_quiet", True)
+    with TrainLog(tmp_path, "one", steps=4, batch=8, examples=16, start=1) as meter:
+        for step in (2, 3):
+            meter.step(step, 0.5)
+    assert stages_of(tmp_path)["one"]["samples"] == 2 * 8
+
+
 def test_an_interrupted_stage_adds_up_and_keeps_its_rows(tmp_path):
     class StopError(Exception):
         pass
