@@ -123,17 +123,27 @@ def read_values(
 ) -> dict[str, Any]:
     """Read a table whose keys are all described; return field → value, in the order of `keys`.
 
-    Raises the error of `place` for the first key that is unknown, missing or not allowed.
+    Raises the error of `place` for the first key that is unknown, missing or not allowed; with the
+    first that is missing it names all others.
     """
     check_keys(table, [key.name for key in keys], place)
-    return {key.field: read_value(table, key, place) for key in keys}
+    required = [key.name for key in keys if key.default is _REQUIRED]
+    missing = [name for name in required if name not in table]
+    return {key.field: read_value(table, key, place, missing) for key in keys}
 
 
-def read_value(table: Mapping[str, Any], key: CardKey, place: CardPlace) -> Any:
-    """Read one key of a table; raises the error of `place` when it is missing or not allowed."""
+def read_value(
+    table: Mapping[str, Any], key: CardKey, place: CardPlace, missing: Sequence[str] = ()
+) -> Any:
+    """Read one key of a table; raises the error of `place` when it is missing or not allowed.
+
+    `missing` names what the table lacks: a card is mended in one go.
+    """
     if key.name not in table:
         if key.default is _REQUIRED:
-            raise place.fault(key.name, f"is missing; allowed: {key.words}")
+            others = ", ".join(name for name in missing if name != key.name)
+            besides = f"; missing besides: {others}" if others else ""
+            raise place.fault(key.name, f"is missing; allowed: {key.words}{besides}")
         return key.default
     value = table[key.name]
     try:
