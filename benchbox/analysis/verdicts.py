@@ -49,11 +49,19 @@ class Verdict:
     line: int = 0  # of a cell: where its row stands in the paper's file
 
     @property
+    def id(self) -> str:
+        """Return the id of an ordering in claims.toml, "" for cells and facts."""
+        return self.claim.partition(": ")[0] if self.kind == "ordering" else ""
+
+    @property
+    def words(self) -> str:
+        """Return the claim in words alone, without an ordering's id."""
+        return self.claim.removeprefix(f"{self.id}: ")
+
+    @property
     def identity(self) -> str:
         """Return what names the claim in a baseline, whatever our results say of it."""
-        claim = self.claim
-        if self.kind == "ordering":  # its id: words may be mended
-            claim = claim.partition(":")[0]
+        claim = self.id or self.claim  # words may be mended
         parts = [self.kind, self.paper, self.table, claim, self.system, self.protocol]
         parts += [self.claimed, self.budget]
         return " | ".join(parts)

@@ -7,7 +7,7 @@ import pytest
 from benchbox import report
 from benchbox.analysis import check_papers
 from benchbox.papers import claims, reference_rows
-from benchbox.papers.claims import Claims
+from benchbox.papers.claims import Claims, OrderingClaim
 from benchbox.papers.reference_rows import References
 from benchbox.protocols import protocol_card
 from benchbox.report.site_build import site
@@ -68,6 +68,34 @@ def test_the_page_of_a_method_that_no_paper_speaks_of_has_no_such_table(
     monkeypatch.setattr(claims, "load_claims", lambda: Claims({}, (), ()))
     report.render_site(results, out)
     assert "Against the papers" not in (out / "method" / "method-000.html").read_text()
+
+
+def test_a_claim_that_no_run_speaks_to_is_named_on_the_page_of_claims(
+    tmp_path, claimed, monkeypatch
+):
+    """Trap: the page said how many claims are not measured and never which."""
+    results, out = tmp_path / "results", tmp_path / "site"
+    fabricate(results, 4, (protocol_card.load_protocol("300w-challenging"),))
+    claimed("7.77")
+    known = claims.load_claims()
+    ordering = OrderingClaim(
+        id="none-ran",
+        paper=next(iter(known.systems))[0],
+        table="Table <9>",
+        text="Larger <networks> err less",
+        order=("nobody/large", "nobody/small"),
+        metric="nme_inter_ocular",
+        group="challenging",
+        protocols=("300w-challenging",),
+    )
+    monkeypatch.setattr(claims, "load_claims", lambda: replace(known, orderings=(ordering,)))
+    report.render_site(results, out)
+    text = (out / "claims.html").read_text()
+    folded = text[text.index("Claims that our runs say nothing of") :]
+    assert "<li>Larger &lt;networks&gt; err less <span" in folded  # words before ids
+    assert "Table &lt;9&gt;; not measured" in folded
+    assert "none-ran" not in folded
+    assert "not comparable: smaller budget: quick" in folded  # the printed number of <Ours>
 
 
 def test_a_table_of_one_protocol_asks_for_no_verdict(tmp_path, claimed, monkeypatch):

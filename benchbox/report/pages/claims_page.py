@@ -67,6 +67,7 @@ class ClaimsPage:
     count: ClaimCount
     papers: tuple[PaperClaims, ...]
     claims: tuple[JudgedClaim, ...]
+    open_claims: tuple[tuple[str, tuple[Verdict, ...]], ...]  # paper, what no run speaks to
 
 
 @dataclass(frozen=True)
@@ -86,17 +87,24 @@ class PlannedClaims:
         verdicts = shared.sources.verdicts()
         papers = shared.sources.references.papers
         counted = []
+        open_claims = []
         for key in dict.fromkeys(verdict.paper for verdict in verdicts):
-            count = count_claims(v for v in verdicts if v.paper == key)
+            of_paper = [verdict for verdict in verdicts if verdict.paper == key]
+            count = count_claims(of_paper)
             page = rows.method_path(key) if key in shared.methods else ""
             paper = papers.get(key)
             if paper is None:
                 counted.append(PaperClaims(key, "", "", page, count))
             else:
                 counted.append(PaperClaims(paper.short, paper.title, paper.url, page, count))
+            unanswered = tuple(verdict for verdict in of_paper if not says(verdict))
+            if unanswered:
+                open_claims.append((counted[-1].short, unanswered))
         claims = [_judged_claim(verdict, shared) for verdict in verdicts if says(verdict)]
         claims.sort(key=lambda claim: _ORDER.index(claim.standing))
-        return ClaimsPage(PATH, count_claims(verdicts), tuple(counted), tuple(claims))
+        return ClaimsPage(
+            PATH, count_claims(verdicts), tuple(counted), tuple(claims), tuple(open_claims)
+        )
 
 
 _ORDER = ("contradicted", "supported", "undecided")
