@@ -13,7 +13,12 @@ import click
 
 from benchbox import __version__
 from benchbox.errors import BenchboxError, CheckError, DataError
-from benchbox.process_rank import OtherProcessError, process_count, process_number
+from benchbox.process_rank import (
+    OtherProcessError,
+    let_others_speak,
+    process_count,
+    process_number,
+)
 
 from . import own_process
 from .printing import (
@@ -47,6 +52,7 @@ class UserError(click.ClickException):
     def show(self, file: Any = None) -> None:
         """Print it; wrong use, which every process of a run finds, is said by the first alone."""
         if process_number() and isinstance(self.__cause__, click.UsageError):
+            let_others_speak()
             return
         if is_verbose() and self.__cause__ is not None:
             cause = self.__cause__

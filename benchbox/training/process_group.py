@@ -19,11 +19,18 @@ import torch
 import torch.distributed as dist
 
 from benchbox.errors import BenchboxError
-from benchbox.process_rank import OtherProcessError, device_number, process_count, process_number
+from benchbox.process_rank import (
+    OtherProcessError,
+    device_number,
+    let_others_speak,
+    process_count,
+    process_number,
+)
 
 T = TypeVar("T")
 
 _PATIENCE = timedelta(hours=2)  # for a process that reads its data, or waits for one that does
+_STORE_PATIENCE = timedelta(seconds=30)  # a busy machine answers late
 _COURTESY_S = 1.0
 _INTERRUPTED = 130
 _SCRATCH = "benchbox-process-"  # folders of the processes that write nothing of the run
@@ -112,7 +119,8 @@ def claim_report(fault: BenchboxError) -> bool:
     """Tell whether this process is the first to report how the run ended; asks torchrun's store.
 
     Who has only lost another process lets that one speak first. Torchrun asks all to end as soon
-    as one that may not report has ended: who has claimed must still get its line out.
+    as one that may not report has ended: who has claimed must still get its line out. Where the
+    store gives no answer the number decides: the others speak only if nobody ends them meanwhile.
     """
     if process_count() == 1:
         return True
@@ -123,10 +131,11 @@ def claim_report(fault: BenchboxError) -> bool:
     attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
     try:
         store_kind: Any = vars(dist)["TCPStore"]
-        store = store_kind(*place, is_master=False, timeout=timedelta(seconds=5))
+        store = store_kind(*place, is_master=False, timeout=_STORE_PATIENCE)
         return int(store.add(f"benchbox/reported/{attempt}", 1)) == 1
     except RuntimeError:
-        return process_number() == 0
+        let_others_speak()
+        return True
 
 
 def run_processes(words: Sequence[str]) -> None:

@@ -93,8 +93,20 @@ def test_a_killed_process_ends_all_with_one_line_and_any_number_goes_on(world):
     np.testing.assert_allclose(found, wanted, atol=0.05)
 
 
-def test_what_is_wrong_is_said_once(world):
-    process = start(command(world, 2, "wrong", "--set", "lr=nan"), site=world.site)
+def count_errors(process: subprocess.Popen) -> int:
     _, noted = process.communicate(timeout=300)
-    assert process.returncode == 1  # torchrun's
-    assert len([line for line in noted.splitlines() if line.startswith("error:")]) == 1
+    assert process.returncode == 1, noted  # torchrun's
+    return len([line for line in noted.splitlines() if line.startswith("error:")])
+
+
+def test_what_is_wrong_is_said_once(world):
+    assert count_errors(start(command(world, 2, "wrong", "--set", "lr=nan"), site=world.site)) == 1
+
+
+@pytest.mark.parametrize("wrong", [("--set", "lr=nan"), ("--budget", "nope")])
+def test_what_is_wrong_is_said_though_the_first_process_comes_late(world, tmp_path, wrong):
+    """Trap: the other one ended silently, torchrun ended the first, and nobody said why."""
+    late = "import os, time\nif os.environ.get('RANK') == '0':\n    time.sleep(6)\n"
+    (tmp_path / "sitecustomize.py").write_text(late)
+    process = start(command(world, 2, "wrong", *wrong), site=f"{tmp_path}:{world.site}")
+    assert count_errors(process) == 1

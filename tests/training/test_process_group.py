@@ -8,6 +8,7 @@ import signal
 import pytest
 import torch.distributed
 
+from benchbox import process_rank
 from benchbox.errors import BenchboxError
 from benchbox.training import process_group
 
@@ -39,4 +40,31 @@ def test_the_process_that_reports_outlives_the_others_end(monkeypatch, ended_at)
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setattr(torch.distributed, "TCPStore", _StoreThatEndsTheClaimant)
     assert process_group.claim_report(BenchboxError("lr must be a finite number"))
+    assert not ended_at
+
+
+class _NoStore:
+    """Torchrun's store on a machine too busy to answer."""
+
+    def __init__(self, *place: object, **more: object) -> None:
+        raise RuntimeError("timed out")
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_without_the_store_the_number_decides_who_reports_first(monkeypatch, ended_at, number):
+    """Trap: both were silent, one for want of an answer, the other for it was ended."""
+    waited: list[float] = []
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "one")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", str(number))
+    monkeypatch.setattr(torch.distributed, "TCPStore", _NoStore)
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL  # whom another has spoken for
+
+    monkeypatch.setattr(process_rank.time, "sleep", wait)
+    assert process_group.claim_report(BenchboxError("lr must be a finite number"))
+    assert waited == [10.0][:number]
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
     assert not ended_at
