@@ -11,6 +11,7 @@ both have; what trainings vary by counts, pooled with the protocol's other varia
 * The ordering **holds** when every neighbouring pair shows it, **does not hold** when one pair
   shows the opposite (p < 5 % over the number of pairs; for "no worse" an interval wholly beyond
   the margin), and is **too close to tell** else.
+* Draws and minutes of a training of each variant are said: who learned longer has no better idea.
 * Where a pair that decides rests on a single training of a side, the verdict says so: **holds
   (these faces, one training)**. The pooled variance, where there is one, counts there, too.
 * Where the claim names a row without training that its variants must beat (`beats`: the head's
@@ -44,6 +45,7 @@ from benchbox.types import Run
 from . import compare
 from .compare import Comparison, Difference
 from .seed_pool import SeedPool, SeedVariance
+from .training_costs import describe_training_costs
 from .verdicts import (
     NOT_ABOVE_BASELINE,
     NOT_COMPARABLE,
@@ -133,6 +135,9 @@ def _judge_ordering(
         reasons.append(f"trainings vary by {variance.words}")
     elif any(gap.one_training for gap in gaps):
         reasons.append("what trainings vary by is not known")
+    costs = describe_training_costs(_short_names(ordering.order), folders)
+    if costs:
+        reasons.append(costs)
     return _ordering_verdict(ordering, protocol, decide_verdict(gaps), tuple(reasons), budget)
 
 

@@ -337,6 +337,23 @@ def test_the_spread_of_seeds_widens_an_ordering(tmp_path, make):
     assert ordered(tmp_path, replace(ORDER, order=("m/a", "m/c"))).verdict == "holds"
 
 
+@pytest.mark.parametrize(
+    ("processor", "ending"), [("AMD EPYC", ""), ("Xeon", ", on different processors")]
+)
+def test_draws_and_minutes_of_a_training_stand_beside_the_verdict(
+    tmp_path, make, processor, ending
+):
+    """The trap: a variant that learns three times as long is taken for a better idea."""
+    here, there = {"cpu": "AMD EPYC"}, {"cpu": processor}
+    for seed in (0, 1):
+        long = {"samples": 90_000, "seconds": 240.0 + 60 * seed}
+        short = {"samples": 30_000 * seed, "seconds": 60.0 + 60 * seed}  # 0: nobody counted
+        make("m/a", 4.0, seed, training=long, environment=here)
+        make("m/b", 4.0, seed, training=short, environment=there)
+    words = f"a training of a 90,000 draws in 4.5 min, of b 30,000 draws in 2.0 min{ending}"
+    assert ordered(tmp_path).reasons[-1] == words
+
+
 def test_one_training_asked_in_two_ways_borrows_no_variance(tmp_path, make):
     """SIR after three and four iterations is one network: their trainings vary alike."""
     for seed, nme in enumerate((4.0, 4.4, 3.6)):
