@@ -138,6 +138,9 @@ def test_every_command_of_the_documentation_is_there_with_its_options():
 # advised without a command; the longest beginning counts
 SPOKEN_IN = {
     "benchbox/runs/execute.py": ("run", "sweep"),
+    "benchbox/runs/run_data.py": ("run", "sweep"),
+    "benchbox/runs/run_plan.py": ("run", "sweep"),
+    "benchbox/runs/run_reuse.py": ("run", "sweep"),
     "benchbox/runs/run_identity.py": ("run", "sweep"),
     "benchbox/runs/run_record.py": ("run", "sweep"),
     "benchbox/runs/run_integrity.py": ("run", "sweep"),

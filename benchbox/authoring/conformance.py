@@ -23,7 +23,7 @@ import numpy as np
 
 from benchbox.errors import BenchboxError
 from benchbox.plugins import guest_code, method_call, method_card, shared_state
-from benchbox.runs import execute, external_program, inference
+from benchbox.runs import external_program, inference, run_data
 from benchbox.types import Index, Job, MethodCard, Predict, Protocol, Sample, Task
 
 from . import label_free_checks
@@ -133,7 +133,7 @@ class _Trial:
         params = method_card.merge_params(method, variant, "smoke")
         if "weights" in params:
             # a trial has no data root, so no pretrained weights either
-            params["weights"] = execute.SCRATCH
+            params["weights"] = run_data.SCRATCH
         self.job = replace(job, params=params)
         self.shape = job.labelled.values.shape[1:]
         self.tolerance = _TOLERANCES[job.task]

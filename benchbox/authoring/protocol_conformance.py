@@ -19,7 +19,7 @@ from benchbox.errors import BenchboxError
 from benchbox.layouts import find_layout
 from benchbox.metrics import landmarks
 from benchbox.protocols import protocol_card
-from benchbox.runs import execute
+from benchbox.runs import run_data, run_plan
 from benchbox.scoring.score import score_predictions
 from benchbox.types import Index, Predictions, Protocol, Truth
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _STEP = 0.1  # of the normaliser, by which true points are moved
 
 
-def check_protocol(name: str, root: Path, say: execute.Say) -> list[Check]:
+def check_protocol(name: str, root: Path, say: run_plan.Say) -> list[Check]:
     """Try a protocol under a data root; stops at the first promise that the others need."""
     checks: list[Check] = []
     try:
@@ -42,10 +42,10 @@ def check_protocol(name: str, root: Path, say: execute.Say) -> list[Check]:
     return checks
 
 
-def _run_checks(name: str, root: Path, say: execute.Say) -> Iterator[Check]:
+def _run_checks(name: str, root: Path, say: run_plan.Say) -> Iterator[Check]:
     protocol = protocol_card.load_protocol(name)
     yield Check("card", ok=True, detail=f"{protocol.name} version {protocol.version}")
-    index = execute.open_index(protocol, root, pixels=False)
+    index = run_data.open_index(protocol, root, pixels=False)
     for note in index.notes:
         say(f"note: {note}")
     truth = splits.ground_truth(protocol, index)

@@ -54,9 +54,9 @@ def training_pictures(protocol: Protocol, data: Path, most: int = 24) -> tuple[S
     Raises DataError where the data are not there.
     """
     from benchbox.datasets import split
-    from benchbox.runs import execute
+    from benchbox.runs import run_data
 
-    index = execute.open_index(protocol, data)
+    index = run_data.open_index(protocol, data)
     labelled = split.split_index(protocol, index).labelled.samples
     step = max(1, len(labelled) // most)
     return tuple(labelled[::step][:most])

@@ -172,10 +172,10 @@ def print_ids(protocol: str, which: str, data: Path | None) -> None:
     """Print the ids that a protocol gives a method, one a line: draws are kept as such lists."""
     from benchbox.datasets import split
     from benchbox.protocols import protocol_card
-    from benchbox.runs import execute
+    from benchbox.runs import run_data
 
     card = protocol_card.load_protocol(protocol)
-    parts = split.split_index(card, execute.open_index(card, data_root(data)))
+    parts = split.split_index(card, run_data.open_index(card, data_root(data)))
     samples = {
         "labelled": parts.labelled.samples,
         "validation": (),

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from benchbox.runs.execute import ScoreResult
+    from benchbox.runs.run_outcome import ScoreResult
 
 
 def headline_with_rank(

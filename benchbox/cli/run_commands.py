@@ -42,7 +42,8 @@ from .shared_options import (
 )
 
 if TYPE_CHECKING:
-    from benchbox.runs.execute import RunOutcome, RunRequest
+    from benchbox.runs.run_outcome import RunOutcome
+    from benchbox.runs.run_plan import RunRequest
     from benchbox.runs.sweep_watch import Watch
 
 
@@ -143,10 +144,10 @@ def run_command(
     changes = parse_overrides(overrides)
     if not isolate:
         note_left_out_cards(methods)
-    from benchbox.runs import execute
+    from benchbox.runs import execute, run_plan
     from benchbox.scoring import score
 
-    request = execute.RunRequest(
+    request = run_plan.RunRequest(
         method=method,
         protocol=protocol,
         variant=variant,
@@ -170,7 +171,7 @@ def run_command(
     try:
         outcome = execute.run_method(request, print_note)
     except KeyboardInterrupt:
-        exit_interrupted(f"interrupted; {execute.describe_resumption(request)}")
+        exit_interrupted(f"interrupted; {run_plan.describe_resumption(request)}")
     if process_number():
         return
     _say_notes(outcome)
@@ -326,9 +327,9 @@ def sweep_command(
 
     What is finished stays, what fails does not stop the others.
     """
-    from benchbox.runs import execute, sweep
+    from benchbox.runs import run_plan, sweep
 
-    like = execute.RunRequest(
+    like = run_plan.RunRequest(
         method="",
         protocol="",
         device=device,
@@ -355,16 +356,16 @@ def sweep_command(
     if executor == "slurm":
         raise click.UsageError("--executor slurm: --dry-run prints the script, sbatch runs it")
     total = len(requests) + len(tests)
-    ended: list[tuple[execute.RunRequest, str]] = []
+    ended: list[tuple[run_plan.RunRequest, str]] = []
 
     watch = _watch_of(executor, [*requests, *tests])
 
-    def run_all(some: Sequence[execute.RunRequest]) -> None:
+    def run_all(some: Sequence[run_plan.RunRequest]) -> None:
         with closing(sweep.EXECUTORS[executor](some, watch)) as codes:
             for request, code in codes:
                 outcome = sweep.judge_outcome(request, code)
                 ended.append((request, outcome))
-                watch.heard(f"[{len(ended)}/{total}] {execute.repeat_command(request)}: {outcome}")
+                watch.heard(f"[{len(ended)}/{total}] {run_plan.repeat_command(request)}: {outcome}")
                 watch.ended(request, outcome)
 
     try:

@@ -27,7 +27,7 @@ from .shared_options import (
 from .stored_results import results_group
 
 if TYPE_CHECKING:
-    from benchbox.runs.execute import ScoreResult
+    from benchbox.runs.run_outcome import ScoreResult
 
 
 @main.command(name="submit")

@@ -22,6 +22,7 @@ from benchbox.runs import (
     execute,
     protocol_manifest,
     reading_options,
+    run_plan,
     score_file,
 )
 from benchbox.runs import manifest as manifests
@@ -139,7 +140,7 @@ def run(
         folder = Path(method).expanduser()
         name = method_card.read_card(folder, module="", source=f"--methods {folder}").name
         folders = (*folders, folder)
-    request = execute.RunRequest(
+    request = run_plan.RunRequest(
         method=name,
         protocol=_protocol_name(protocol),
         variant=variant,

@@ -13,7 +13,7 @@ from benchbox.errors import ResultError
 from benchbox.report.inputs import results as result_inputs
 from benchbox.report.inputs.results import Problem, Result
 from benchbox.runs import run_folders
-from benchbox.runs.execute import RunOutcome, ScoreResult
+from benchbox.runs.run_outcome import RunOutcome, ScoreResult
 from benchbox.scoring import headline
 from benchbox.scoring import score as scoring
 from benchbox.types import Protocol, Run, Score

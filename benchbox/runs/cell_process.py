@@ -21,7 +21,7 @@ from benchbox import progress
 from benchbox.protocols import protocol_card as protocols
 
 from . import run_folders
-from .execute import RunRequest
+from .run_plan import RunRequest
 
 _COURTESY_S = 10.0  # for a run whose parent is gone, to end by itself
 # for a lost try of the same run to let go of its folder; NFS keeps locks of the dead for 90 s

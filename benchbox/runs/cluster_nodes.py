@@ -21,8 +21,8 @@ from benchbox.errors import BenchboxError
 from benchbox.file_readers.json_files import read_json_table
 from benchbox.protocols import protocol_card as protocols
 
-from . import cell_process, execute, provenance
-from .execute import RunRequest
+from . import cell_process, provenance, run_data, run_plan
+from .run_plan import RunRequest
 
 _LIBRARIES = ("torch", "numpy", "opencv-python-headless", "scipy")
 _MOST_FILES = 20_000  # of a set, by name and size
@@ -48,7 +48,7 @@ def describe_here(requests: Sequence[RunRequest], token: Path) -> dict[str, str]
             for dataset, digest in _describe_data(request).items():
                 facts[f"data of {dataset}"] = digest
             if request.weights_of is None:
-                plan = execute.plan_run(request)
+                plan = run_plan.plan_run(request)
                 facts[f"method {plan.method.name}"] = plan.code.content
         except BenchboxError as fault:
             facts[name] = str(fault)
@@ -112,7 +112,7 @@ def _describe_data(request: RunRequest) -> dict[str, str]:
     """Return a digest of the names and sizes of the files of each set; raises DataError."""
     card = protocols.load_protocol(request.protocol)
     training = request.weights_of is None
-    execute.require_data(card, request.data, training=training)
+    run_data.require_data(card, request.data, training=training)
     found = {}
     for name, module in assemble.required_datasets(card, training=training).items():
         folder = module.ACCESS.folder

@@ -24,7 +24,7 @@ from benchbox.metrics import gaze
 from benchbox.protocols import protocol_card
 from benchbox.types import Index, Predictions, Protocol
 
-from . import execute, prediction_files, score_file
+from . import prediction_files, run_data, run_outcome, score_file
 
 if TYPE_CHECKING:
     from benchbox.types import Floats, Strings
@@ -81,7 +81,7 @@ def measure_constants(name: str, data: Path) -> tuple[Constant, ...]:
     return tuple(sorted(constants, key=lambda constant: constant.error_deg))
 
 
-def store_target_mean(name: str, data: Path, results: Path) -> execute.ScoreResult:
+def store_target_mean(name: str, data: Path, results: Path) -> run_outcome.ScoreResult:
     """Keep the mean direction of the target as a submitted run that says what it knows.
 
     Raises
@@ -124,7 +124,7 @@ def _open(name: str, data: Path) -> tuple[Protocol, Index]:
     protocol = protocol_card.load_protocol(name)
     if protocol.task != "gaze3d":
         raise DataError(f"{name}: constants are directions; its task is {protocol.task}")
-    return protocol, execute.open_index(protocol, data, pixels=False)
+    return protocol, run_data.open_index(protocol, data, pixels=False)
 
 
 def _mean_of_source(protocol: Protocol, data: Path) -> Floats | None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from benchbox.errors import PluginError
 
-from . import cell_process, execute, limited_process
+from . import cell_process, limited_process, run_plan
 from .limited_process import Limits
 
 _ENDED_WELL = b"."
@@ -29,14 +29,14 @@ _START = (
 
 
 def run_isolated(
-    request: execute.RunRequest, seconds: float, memory_gb: float, options: Sequence[str] = ()
+    request: run_plan.RunRequest, seconds: float, memory_gb: float, options: Sequence[str] = ()
 ) -> int:
     """Run a request in a process of its own; return its exit code.
 
     `seconds` and `memory_gb` are limits, 0: none; `options` are further words of the command.
     Raises PluginError that blames the method for a process that ended otherwise than by returning.
     """
-    execute.plan_run(request)  # what is unknown is told here
+    run_plan.plan_run(request)  # what is unknown is told here
     blame = f"method {request.method!r}"
     limits = Limits(seconds, memory_gb, "--seconds", "--memory-gb")
     reads, writes = os.pipe()

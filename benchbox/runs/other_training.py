@@ -30,7 +30,7 @@ from .run_record import DataFacts, RunRecord, TrainingOrigin
 if TYPE_CHECKING:
     from benchbox.plugins.code_digest import CodeDigests
 
-    from .execute import RunRequest
+    from .run_plan import RunRequest
 
 # data sets with pictures of the same people or photographs under other names
 _RELATED = (

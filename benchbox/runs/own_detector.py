@@ -15,7 +15,7 @@ from benchbox.protocols import protocol_card
 from benchbox.types import MethodCard
 
 if TYPE_CHECKING:
-    from .execute import RunRequest
+    from .run_plan import RunRequest
 
 OWN = "own"
 _OPTION = f"box={OWN}"

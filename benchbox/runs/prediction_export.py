@@ -14,7 +14,7 @@ from benchbox.errors import ResultError
 from benchbox.protocols import protocol_card
 from benchbox.types import Predictions, Run
 
-from . import execute, prediction_files, run_folders
+from . import prediction_files, run_data, run_folders
 
 SUFFIXES = (".csv", ".npz")
 
@@ -40,7 +40,7 @@ def export_predictions(run: Run, out: Path, data: Path, origin: float | None = N
         protocol = protocol_card.load_protocol(run.protocol)
         if protocol.task != "landmarks":
             raise ResultError(f"{run.protocol}: an origin is of pixels; these are directions or cm")
-        index = execute.open_index(protocol, data, pixels=False)
+        index = run_data.open_index(protocol, data, pixels=False)
         predictions = Predictions(
             predictions.ids, predictions.values + (origin - index.origin), predictions.failed
         )

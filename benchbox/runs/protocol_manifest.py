@@ -14,7 +14,7 @@ from benchbox.errors import BenchboxError, DataError
 from benchbox.protocols import protocol_card
 from benchbox.types import Index, Protocol, Sample
 
-from . import execute
+from . import run_data
 from .manifest import Manifest, manifest_item, write_pictures
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def make_manifest(
         raise DataError(f"labels of the {split} items are not given out")
     protocol = name if isinstance(name, Protocol) else protocol_card.load_protocol(name)
     with_pixels = pictures is not False
-    index = execute.open_index(protocol, data, pixels=with_pixels, training=split != "test")
+    index = run_data.open_index(protocol, data, pixels=with_pixels, training=split != "test")
     values = None
     if split == "test":
         # what is read for a scorer leaves out: boxes that were moved

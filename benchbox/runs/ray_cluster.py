@@ -24,9 +24,9 @@ from benchbox.file_readers.json_files import parse_json
 from benchbox.file_readers.regular_files import short_reason
 from benchbox.plugins import method_card
 
-from . import cell_process, cluster_nodes, execute, fetched_runs, kept_cards, node_work
-from .execute import RunRequest
+from . import cell_process, cluster_nodes, fetched_runs, kept_cards, node_work, run_plan
 from .limited_process import heed_sigterm
+from .run_plan import RunRequest
 from .sweep_watch import LOST, NO_ROOM, TRIES, Watch
 
 _LOOK_S = 2.0  # between two looks at which nodes there are
@@ -285,7 +285,7 @@ class _Driver:
                 # Ray takes a dead node for alive for some seconds: it would take every try
                 self._check(number)
             again = "given up" if cell.tries == TRIES else "tried again"
-            command = execute.repeat_command(cell.request)
+            command = run_plan.repeat_command(cell.request)
             self.watch.heard(f"note: lost with node {where}, {again}: {command}")
             self.watch.more(f"{type(fault).__name__}: {short_reason(fault)}")
             if cell.tries == TRIES:
@@ -370,7 +370,7 @@ def _order(cell: _Cell, node: _Node) -> node_work.Order:
     place, dropped = f"benchbox-sweep-{own}", ""
     if request.weights_of is not None:  # a test is short, and its training lies beside it
         place = dropped = f"{place}-{secrets.token_hex(4)}"
-    fetched = execute.plan_run(request).place.absolute().relative_to(results).as_posix()
+    fetched = run_plan.plan_run(request).place.absolute().relative_to(results).as_posix()
     laid = {f"{place}/{fetched}": fetched_runs.pack_run(results / fetched)}
     words = cell_process.run_command(request)
     there = f"{node_work.IN_TEMPORARY}/{place}"
@@ -386,7 +386,7 @@ def _order(cell: _Cell, node: _Node) -> node_work.Order:
 
 def _keep_fetched(request: RunRequest, packed: bytes) -> None:
     """Put a fetched run into the results, with the card that it was asked for by its path."""
-    plan = execute.plan_run(request)
+    plan = run_plan.plan_run(request)
     fetched_runs.put_run(plan.place, packed)
     kept_cards.keep_card(request.results, request.protocol, plan.protocol.name)
 

@@ -23,7 +23,15 @@ from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card
 from benchbox.types import Run
 
-from . import execute, kept_cards, other_training, run_folders, run_identity, run_integrity
+from . import (
+    kept_cards,
+    other_training,
+    run_data,
+    run_folders,
+    run_identity,
+    run_integrity,
+    run_outcome,
+)
 from .run_record import TrainingOrigin
 
 _UNDER_WAY = ".moving"
@@ -236,15 +244,15 @@ def rescore_run(run: Run, data: Path) -> None:
         raise ResultError(
             f"{run.folder}: the card of {run.protocol} has changed since; `benchbox run --stale`"
         )
-    index = execute.open_index(protocol, data, pixels=False)
-    if not execute.has_truth_of(protocol, index, run.record.data):
+    index = run_data.open_index(protocol, data, pixels=False)
+    if not run_data.has_truth_of(protocol, index, run.record.data):
         raise ResultError(
             f"{run.folder}: {data} holds other annotations than it was scored with; --data ROOT"
         )
     truth = splits.ground_truth(protocol, index)
     facts = run.record.data
     with run_folders.claim_folder(run.folder):
-        execute.derive_scores(run.folder, protocol, truth, facts, run.method, run.record.kind)
+        run_outcome.derive_scores(run.folder, protocol, truth, facts, run.method, run.record.kind)
     run_folders.read_run(run.folder)
 
 

@@ -30,8 +30,11 @@ from . import (
     gaze_predictions,
     prediction_files,
     provenance,
+    run_data,
     run_folders,
     run_identity,
+    run_outcome,
+    run_plan,
 )
 from .gaze_predictions import AS_THE_LABELS, GazeReading
 from .prediction_formats import prediction_writers, turned_pictures
@@ -46,7 +49,7 @@ def score_predictions_file(
     method: str,
     data: Path,
     results: Path | None = None,
-    say: execute.Say = execute.say_nothing,
+    say: run_plan.Say = run_plan.say_nothing,
     reading: GazeReading = AS_THE_LABELS,
     hints: Hints = NO_HINTS,
     *,
@@ -54,7 +57,7 @@ def score_predictions_file(
     training: Mapping[str, Any] = MappingProxyType({}),
     accept: tuple[str, ...] = (),
     stated: Mapping[str, str] = MappingProxyType({}),
-) -> execute.ScoreResult:
+) -> run_outcome.ScoreResult:
     """Score external predictions, or a run's own again, from annotations alone.
 
     Writes nothing unless `results` is given: then the predictions become a run of kind `submitted`
@@ -66,7 +69,7 @@ def score_predictions_file(
     protocol = _open_protocol(wanted)
     method_card.check_method_name(method)
     writer = recognise_writer(file, protocol)
-    index = execute.open_index(protocol, data, pixels=False)
+    index = run_data.open_index(protocol, data, pixels=False)
     for note in index.notes:
         say(f"note: {note}")
     index = checks_before_run.require_sound_truth(protocol, index, data, accept, say)
@@ -113,7 +116,7 @@ def score_predictions_file(
     )
     if said:
         document["read_as"] = said
-    return execute.ScoreResult(protocol, scores, document, truth.ids)
+    return run_outcome.ScoreResult(protocol, scores, document, truth.ids)
 
 
 def _open_protocol(wanted: str | Protocol) -> Protocol:
@@ -129,7 +132,7 @@ def _read_native(
     index: Index,
     truth: Truth,
     data: Path,
-    say: execute.Say,
+    say: run_plan.Say,
     reading: GazeReading,
 ) -> tuple[Predictions, list[str]]:
     """Read predictions in benchbox's own form, and what is said and recorded of the reading."""
@@ -188,7 +191,7 @@ def recognise_writer(file: Path, protocol: Protocol) -> str:
 
 
 def _check_outside(
-    answered: prediction_writers.Answered, file: Path, say: execute.Say
+    answered: prediction_writers.Answered, file: Path, say: run_plan.Say
 ) -> Predictions:
     """Look at predictions of another program as at any that are submitted."""
     truth, predictions = answered.truth, answered.predictions
@@ -211,7 +214,7 @@ def read_submitted(
     protocol: Protocol,
     index: Index,
     truth: Truth,
-    say: execute.Say,
+    say: run_plan.Say,
     *,
     reading: GazeReading = AS_THE_LABELS,
     refuse: bool = True,
@@ -236,7 +239,7 @@ def _read_file(
     protocol: Protocol,
     index: Index,
     truth: Truth,
-    say: execute.Say,
+    say: run_plan.Say,
     reading: GazeReading,
 ) -> tuple[Predictions, str]:
     suggest = _suggest_protocol(protocol)
@@ -290,8 +293,8 @@ class _Submission:
 
 
 def _reuse_submission(
-    submission: _Submission, place: Path, data: DataFacts, say: execute.Say
-) -> execute.ScoreResult:
+    submission: _Submission, place: Path, data: DataFacts, say: run_plan.Say
+) -> run_outcome.ScoreResult:
     """Return what is stored under a name, where it is what is handed in now.
 
     Raises OtherRunError for another file, card, annotations or way of reading.
@@ -312,7 +315,7 @@ def _reuse_submission(
             f"{', '.join(differences)}; --fresh replaces them, another --method name keeps both"
         )
     say(f"note: {place}: holds these predictions already")
-    return execute.read_score_result(submission.protocol, run)
+    return run_outcome.read_score_result(submission.protocol, run)
 
 
 def _store_submission(
@@ -321,7 +324,7 @@ def _store_submission(
     truth: Truth,
     data: DataFacts,
     predictions: Predictions,
-) -> execute.ScoreResult:
+) -> run_outcome.ScoreResult:
     protocol, method = submission.protocol, submission.method
     source = _hash_source(submission.file)
     with run_folders.claim_folder(place):
@@ -329,7 +332,7 @@ def _store_submission(
         clock, started = execute.Stopwatch(), datetime.now(UTC)
         prediction_files.write_predictions(run_folders.predictions_file(place), predictions)
         with clock("score"):
-            scored = execute.derive_scores(place, protocol, truth, data, method, "submitted")
+            scored = run_outcome.derive_scores(place, protocol, truth, data, method, "submitted")
         record = RunRecord(
             kind="submitted",
             method=method,
@@ -365,7 +368,7 @@ def _warn_of_other_truth(file: Path, protocol: Protocol, index: Index) -> list[s
     if not run_folders.is_finished(folder) or file != run_folders.predictions_file(folder):
         return []
     record = run_folders.read_run(folder).record
-    if record.protocol != protocol.name or execute.has_truth_of(protocol, index, record.data):
+    if record.protocol != protocol.name or run_data.has_truth_of(protocol, index, record.data):
         return []
     return [
         f"{file}: the annotations here are not those that this run was scored with: the number "

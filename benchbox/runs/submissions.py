@@ -36,7 +36,15 @@ from benchbox.plugins.card_values import (
 from benchbox.protocols import protocol_card
 from benchbox.types import Protocol
 
-from . import array_files, execute, prediction_files, run_folders, score_file
+from . import (
+    array_files,
+    prediction_files,
+    run_data,
+    run_folders,
+    run_outcome,
+    run_plan,
+    score_file,
+)
 from .gaze_predictions import GazeReading
 from .prediction_formats.found_face import Hints
 
@@ -120,7 +128,7 @@ def check_rows(file: Path, protocol: Protocol, data: Path) -> RowCheck | None:
     """
     if not file.is_file() or file.suffix.lower() not in (".npz", ".csv"):
         return None
-    index = execute.open_index(protocol, data, pixels=False)
+    index = run_data.open_index(protocol, data, pixels=False)
     expected = [str(name) for name in splits.ground_truth(protocol, index).ids]
     try:
         given, values, flags = prediction_files.read_rows(file)
@@ -153,7 +161,7 @@ def make_submission(
     say: Callable[[str], None],
     reading: GazeReading,
     hints: Hints,
-) -> tuple[Path, execute.ScoreResult]:
+) -> tuple[Path, run_outcome.ScoreResult]:
     """Score predictions and write the folder to hand in; return it and the scores.
 
     `wanted` says what is handed in; its digests are filled here. Raises ResultError for a folder
@@ -226,8 +234,8 @@ def accept_submission(
     folder: Path,
     data: Path,
     results: Path,
-    say: Callable[[str], None] = execute.say_nothing,
-) -> execute.ScoreResult:
+    say: Callable[[str], None] = run_plan.say_nothing,
+) -> run_outcome.ScoreResult:
     """Score a submission and keep it as a run of kind `submitted`; run nothing of it.
 
     Raises ResultError for a folder that is not as it must be, for predictions that are not those of

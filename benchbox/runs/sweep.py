@@ -22,11 +22,11 @@ from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card as protocols
 from benchbox.types import Protocol
 
-from . import execute, other_training, run_folders, run_identity
+from . import other_training, run_data, run_folders, run_identity, run_plan
 from .cell_process import request_words, run_command
-from .execute import RunRequest
 from .limited_process import describe_code, heed_sigterm
 from .ray_cluster import run_on_ray
+from .run_plan import RunRequest
 from .sweep_watch import LOST, NO_ROOM, TRIES, Watch
 
 # request and exit code, as they end
@@ -73,7 +73,7 @@ def sweep_requests(
     cards: Iterable[str],
     seeds: Iterable[int],
     like: RunRequest,
-    say: execute.Say = execute.say_nothing,
+    say: run_plan.Say = run_plan.say_nothing,
 ) -> list[RunRequest]:
     """Return a request per seed, protocol and method whose tasks agree; `like` gives the rest.
 
@@ -104,19 +104,19 @@ def sweep_requests(
     used = {request.protocol for request in fitting}
     for name, card in opened.items():
         if name in used:
-            execute.require_data(card, like.data)
+            run_data.require_data(card, like.data)
     requests: list[RunRequest] = []
     for seed in seeds:
         requests += [replace(request, seed=seed) for request in fitting]
     for request in requests:
-        execute.plan_run(request)
+        run_plan.plan_run(request)
     return requests
 
 
 def test_requests(
     trainings: Sequence[RunRequest],
     cards: Sequence[str],
-    say: execute.Say,
+    say: run_plan.Say,
 ) -> list[RunRequest]:
     """Return a request per training and further card: to test its weights there, without training.
 
@@ -125,10 +125,10 @@ def test_requests(
     """
     requests = []
     for name, card in _open_cards(cards).items():
-        execute.require_data(card, trainings[0].data, training=False)
+        run_data.require_data(card, trainings[0].data, training=False)
         fitting, reason = [], f"is what {card.name} trains itself"
         for training in trainings:
-            plan = execute.plan_run(training)
+            plan = run_plan.plan_run(training)
             if plan.protocol.name == card.name:
                 continue
             try:
@@ -153,7 +153,7 @@ def part_tests(
     tests: Sequence[RunRequest], ended: Sequence[tuple[RunRequest, str]]
 ) -> tuple[list[RunRequest], list[RunRequest]]:
     """Part tests into those whose training is done and those whose training is not."""
-    trained = {execute.plan_run(request).place for request, outcome in ended if outcome == DONE}
+    trained = {run_plan.plan_run(request).place for request, outcome in ended if outcome == DONE}
     ready = [test for test in tests if test.weights_of in trained]
     return ready, [test for test in tests if test.weights_of not in trained]
 
@@ -216,7 +216,7 @@ def slurm_script(requests: Sequence[RunRequest], tests: Sequence[RunRequest]) ->
     for number, request in enumerate(requests):
         lines.append(f"{number})")
         lines.append(f"  {paste_command(request)}")
-        for test in of_training.get(execute.plan_run(request).place, []):
+        for test in of_training.get(run_plan.plan_run(request).place, []):
             lines.append(f"  {paste_command(test)}")
         lines.append("  ;;")
     return "\n".join([*lines, "esac", ""])
@@ -257,7 +257,7 @@ def judge_outcome(request: RunRequest, code: int) -> str:
     if code != 0:
         ended = describe_code(code) if code < 0 else f"exit code {code}"
         return _EXIT_CODES.get(code, f"failed, {ended}")
-    plan = execute.plan_run(request)
+    plan = run_plan.plan_run(request)
     if not run_folders.is_finished(plan.place):
         return "failed: its process ended without a fault and left no record"
     try:

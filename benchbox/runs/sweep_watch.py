@@ -1,6 +1,6 @@
 """What a sweep shows while it runs: a table that moves on a terminal, a line for each end in a log.
 
->>> from benchbox.runs.execute import RunRequest
+>>> from benchbox.runs.run_plan import RunRequest
 >>> cells = [RunRequest("sir", "cofw", "sir", seed) for seed in (1, 2)]
 >>> watch = LiveTable(cells)
 >>> watch.started(cells[0], "10.0.0.2 (a1b2c3d4)")
@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from benchbox import progress
 from benchbox.text_table import align_columns, terminal_width
 
-from .execute import RunRequest
+from .run_plan import RunRequest
 
 TRIES = 3  # of a cell whose node is lost
 # no exit code is negative beyond signals: a cell that was lost with its nodes, one without a node

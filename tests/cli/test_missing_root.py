@@ -13,7 +13,7 @@ from benchbox.datasets import assemble
 from benchbox.datasets.synthetic import ibug300w
 from benchbox.errors import DataError
 from benchbox.protocols import protocol_card
-from benchbox.runs import execute
+from benchbox.runs import run_data
 
 ADVICE = "say --data DIR (in Python data=DIR) or set BENCHBOX_DATA"
 NONE = f"there is no data root ./data: {ADVICE}"
@@ -133,7 +133,7 @@ def test_a_root_that_is_a_file_is_said_to_be_one():
 
 def test_rendered_sets_need_no_root(tmp_path):
     card = protocol_card.load_protocol("synth-300w-full")
-    execute.require_data(card, tmp_path / "gone")
+    run_data.require_data(card, tmp_path / "gone")
 
 
 def test_boxes_for_a_rendered_set_need_the_root():

@@ -14,7 +14,7 @@ from benchbox.datasets import split, verify
 from benchbox.errors import BenchboxError, DataError
 from benchbox.layouts import LAYOUTS
 from benchbox.protocols import protocol_card
-from benchbox.runs import checks_before_run, execute
+from benchbox.runs import checks_before_run, run_data
 
 from .face_writers import TESTED, TOOLS, TRAINED, draw_faces, write_set
 
@@ -33,7 +33,7 @@ def examine(card_file):
     notes = [finding.what for finding in found if finding.level == "note"]
     refusal = ""
     try:
-        index = execute.open_index(card, root)
+        index = run_data.open_index(card, root)
         split.ground_truth(card, index)
         checks_before_run.require_sound_data(card, index, root, (), notes.append)
         split.split_index(card, index, split.fold_names(card, index)[0])
@@ -175,7 +175,7 @@ def test_no_face_is_divided_by_something_else_than_the_others(tool, tmp_path):
     assert faults == ""
     assert any("1 of 5 faces do not say the size of faces" in note for note in notes)
     protocol = protocol_card.load_protocol(str(card))
-    index = execute.open_index(protocol, card.parent, pixels=False)
+    index = run_data.open_index(protocol, card.parent, pixels=False)
     sides = np.diff(split.ground_truth(protocol, index).boxes.reshape(-1, 2, 2), axis=1)
     np.testing.assert_allclose(sides.ravel(), 120)
     faces[0].face_size, faces[SECOND].face_size = 120.0, None
@@ -193,7 +193,7 @@ def test_flags_of_one_file_are_used(tool, tmp_path):
     faults, _, refusal = examine(card)
     assert (faults, refusal) == ("", "")
     protocol = protocol_card.load_protocol(str(card))
-    truth = split.ground_truth(protocol, execute.open_index(protocol, tmp_path, pixels=False))
+    truth = split.ground_truth(protocol, run_data.open_index(protocol, tmp_path, pixels=False))
     assert truth.visible.sum(axis=1).tolist() == [59] * TESTED
 
 
@@ -237,7 +237,7 @@ def test_two_names_of_one_picture_are_refused(tmp_path):
     card = write_set(tmp_path, "coco", faces)
     protocol = protocol_card.load_protocol(str(card))
     with pytest.raises(DataError, match=r"'b/test005.jpg' is not below .* and so would 'a/test005"):
-        execute.open_index(protocol, tmp_path)
+        run_data.open_index(protocol, tmp_path)
 
 
 def test_a_face_far_smaller_than_the_others_is_noted(tmp_path):

@@ -15,7 +15,7 @@ from benchbox.datasets import split
 from benchbox.datasets.gaze import mpiigaze_small
 from benchbox.errors import DataError, ProtocolError
 from benchbox.protocols import protocol_card as protocols
-from benchbox.runs import execute, run_folders, score_file
+from benchbox.runs import execute, run_folders, run_plan, score_file
 from tests.datasets.gaze.gaze_folders import small_person
 
 CARD = """
@@ -77,8 +77,8 @@ def request_for(world):
     card = folder / "method.toml"
     card.write_text(card.read_text().replace('["landmarks"]', '["gaze3d"]'))
 
-    def make(**changes: object) -> execute.RunRequest:
-        standard = execute.RunRequest(
+    def make(**changes: object) -> run_plan.RunRequest:
+        standard = run_plan.RunRequest(
             method="mean", protocol="tiny-folds", budget="smoke",
             device="cpu", data=world.data, results=world.results,
             methods=(world.methods,),
@@ -220,7 +220,7 @@ def test_the_mean_gaze_on_the_real_eyes(data_root, tmp_path):
 
     Worked out again with plain NumPy.
     """
-    request = execute.RunRequest(
+    request = run_plan.RunRequest(
         "mean-gaze", "mpiigaze-small", device="cpu", data=data_root, results=tmp_path
     )
     scores = execute.run_method(request).scored.document["scores"]

@@ -25,7 +25,7 @@ from benchbox.errors import DataError, ProtocolError
 from benchbox.layouts import LAYOUTS
 from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card as protocols
-from benchbox.runs import execute
+from benchbox.runs import execute, run_plan
 from benchbox.types import Job, Sample
 
 CARD = method_card.find_card("glsr")
@@ -265,7 +265,7 @@ def test_the_release_is_a_row_of_published_weights_near_its_printed_error(data_r
     """Printed for the 2,500 test faces: 5.35 %. Five faces can only say that nothing is broken."""
     if not (data_root / "glsr-release").is_dir():
         pytest.skip("the release is not under the data root")
-    request = execute.RunRequest(
+    request = run_plan.RunRequest(
         "glsr", "glsr-release", "release", data=data_root, results=tmp_path, device="cpu"
     )
     outcome = execute.run_method(request)
@@ -275,7 +275,7 @@ def test_the_release_is_a_row_of_published_weights_near_its_printed_error(data_r
     )
     with pytest.raises(ProtocolError, match="has nothing to train on"):
         execute.run_method(
-            execute.RunRequest(
+            run_plan.RunRequest(
                 "glsr", "glsr-release", "b1", data=data_root, results=tmp_path, device="cpu"
             )
         )

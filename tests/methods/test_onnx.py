@@ -639,9 +639,9 @@ def own_network(world):
 def test_a_folder_without_python_runs_and_its_network_is_hashed(world, own_network):
     import hashlib
 
-    from benchbox.runs import execute
+    from benchbox.runs import execute, run_plan
 
-    request = execute.RunRequest(
+    request = run_plan.RunRequest(
         "dots", "tiny", data=world.data, results=world.results, methods=(world.methods,)
     )
     record = execute.run_method(request).run.record
@@ -656,17 +656,17 @@ def test_a_folder_without_python_runs_and_its_network_is_hashed(world, own_netwo
 
 
 def test_the_adapter_without_a_card_says_how_one_is_made(world):
-    from benchbox.runs import execute
+    from benchbox.runs import execute, run_plan
 
-    request = execute.RunRequest("onnx", "tiny", data=world.data, results=world.results)
+    request = run_plan.RunRequest("onnx", "tiny", data=world.data, results=world.results)
     with pytest.raises(PluginError, match="benchbox new method NAME --template onnx"):
         execute.run_method(request)
 
 
 def test_the_card_may_be_given_for_one_run(world, own_network):
-    from benchbox.runs import execute
+    from benchbox.runs import execute, run_plan
 
-    request = execute.RunRequest(
+    request = run_plan.RunRequest(
         "onnx",
         "tiny",
         data=world.data,

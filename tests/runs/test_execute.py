@@ -10,7 +10,7 @@ import pytest
 from benchbox.errors import DataError, PluginError, ProtocolError, ResultError
 from benchbox.metrics import per_point
 from benchbox.plugins import method_card
-from benchbox.runs import array_files, execute, run_folders, score_file
+from benchbox.runs import array_files, execute, run_data, run_folders, run_plan, score_file
 from benchbox.runs.run_record import describe_dead_training
 
 # Answers with the centre of the box at every point: its predictions and errors are known.
@@ -50,8 +50,8 @@ def train(job):
 
 @pytest.fixture
 def request_for(world):
-    def make(method: str, **changes: object) -> execute.RunRequest:
-        standard = execute.RunRequest(
+    def make(method: str, **changes: object) -> run_plan.RunRequest:
+        standard = run_plan.RunRequest(
             method=method,
             protocol="tiny",
             budget="smoke",
@@ -228,7 +228,7 @@ def test_an_interrupted_run_goes_on_where_its_recipe_stopped(world, request_for)
 def test_overrides_get_a_folder_of_their_own_unless_they_change_nothing(world, request_for):
     world.method("stages", STAGES, "[params]\nrate = 0.5\n")
     assert (
-        execute.plan_run(request_for("stages", overrides={"rate": "0.50"})).place.parent.name
+        run_plan.plan_run(request_for("stages", overrides={"rate": "0.50"})).place.parent.name
         == "v+budget=smoke"
     )
     changed = execute.run_method(request_for("stages", overrides={"rate": "0.7"})).run
@@ -312,10 +312,10 @@ def test_a_method_of_another_task_is_refused(world, request_for):
 
 def test_the_command_is_quoted_for_a_shell():
     """The trap: `--set weights=a b; rm -rf ~` in a record that somebody pastes."""
-    request = execute.RunRequest(
+    request = run_plan.RunRequest(
         "m", "own.toml+box=$(id)", overrides={"weights": "a b; rm x"}, accept=("turned labels",)
     )
-    line = execute.repeat_command(request)
+    line = run_plan.repeat_command(request)
     assert line == (
         "benchbox run --method m --protocol 'own.toml+box=$(id)' --seed 0 --budget quick "
         "--set 'weights=a b; rm x' --accept 'turned labels'"
@@ -323,7 +323,7 @@ def test_the_command_is_quoted_for_a_shell():
 
 
 def test_the_command_names_no_folder_of_this_machine():
-    request = execute.RunRequest(
+    request = run_plan.RunRequest(
         "m",
         "p",
         variant="v",
@@ -336,7 +336,7 @@ def test_the_command_names_no_folder_of_this_machine():
         "benchbox run --method m --variant v --protocol p --seed 3 --budget quick "
         "--set a=1 --set b=2"
     )
-    assert execute.repeat_command(request) == line
+    assert run_plan.repeat_command(request) == line
     assert method_card.BUDGETS[1] == request.budget
 
 
@@ -374,7 +374,7 @@ def test_published_weights_are_named_under_the_data_root_and_make_a_row_of_their
 @pytest.mark.parametrize("name", ["/etc/passwd", "../elsewhere.pth", "a/../../b.pth"])
 def test_weights_lie_under_the_data_root(tmp_path, name):
     with pytest.raises(DataError, match="must be a path under the data root"):
-        execute.pretrained_weights({"weights": name}, tmp_path)
+        run_data.pretrained_weights({"weights": name}, tmp_path)
 
 
 # --- a training that two variants share -----------------------------------------------------------
@@ -459,7 +459,7 @@ def test_iterations_of_sir_share_their_weights_and_a_shorter_cascade_is_the_star
     """As methods/sir/README.md says: it is what the variant would have trained, to the byte."""
 
     def stages(results, variant):
-        request = execute.RunRequest(
+        request = run_plan.RunRequest(
             "sir", "tiny", variant=variant, budget="smoke", data=world.data, results=results
         )
         record = execute.run_method(replace(request, device="cpu")).run.record

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from benchbox.cli import main
 from benchbox.errors import PluginError, ResultError
 from benchbox.plugins import code_digest, method_card
-from benchbox.runs import execute, external_program, run_folders
+from benchbox.runs import execute, external_program, run_folders, run_plan
 
 SCRIPT = """
 import csv, json, sys
@@ -53,7 +53,7 @@ params = {{step = 2.0}}
 
 
 def request(world, **more):
-    return execute.RunRequest(
+    return run_plan.RunRequest(
         "outside", "tiny", data=world.data, results=world.results, methods=(world.methods,), **more
     )
 

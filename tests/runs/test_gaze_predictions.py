@@ -23,7 +23,7 @@ from benchbox.datasets.gaze.conventions import GazeRows
 from benchbox.errors import BenchboxError, ProtocolError, ResultError
 from benchbox.geometry import angles_to_vectors, vectors_to_angles
 from benchbox.protocols import protocol_card
-from benchbox.runs import execute, gaze_predictions, run_folders, score_file
+from benchbox.runs import execute, gaze_predictions, run_data, run_folders, run_plan, score_file
 from benchbox.runs.gaze_predictions import GazeReading
 from benchbox.types import Truth
 
@@ -99,7 +99,9 @@ score = {{normalisers = [], metrics = {list(metrics)}, cluster = "person", resam
 
     def truth(self, card):
         protocol = protocol_card.load_protocol(card)
-        return split.ground_truth(protocol, execute.open_index(protocol, self.folder, pixels=False))
+        return split.ground_truth(
+            protocol, run_data.open_index(protocol, self.folder, pixels=False)
+        )
 
 
 @pytest.fixture
@@ -598,7 +600,7 @@ def test_a_run_and_a_submission_leave_a_record_of_how_gaze_was_read(world):
     words = "pitch (positive: up), yaw (positive: left), rad"
     assert f"predictions are read as {words}" in run.record.data.notes
     assert run.record.command.endswith("--columns pitch,yaw --positive up,left --unit rad")
-    request = execute.RunRequest(
+    request = run_plan.RunRequest(
         method="mean-gaze", protocol=card, data=world.folder, results=results
     )
     outcome = execute.run_method(request, lambda line: None)
@@ -633,7 +635,7 @@ def test_stares_boxes_and_devices_reach_the_method_and_the_score(world):
     world.tables(["dot", "device", "orientation", *eye, "x", "y"], cells)
     card = world.card(f'{POINTS}, sequence = "dot"', "gaze2d", ["msd_cm", "error_cm_dot"])
     protocol = protocol_card.load_protocol(card)
-    index = execute.open_index(protocol, world.folder)
+    index = run_data.open_index(protocol, world.folder)
     assert index.sequences[:4].tolist() == ["0/0", "0/0", "0/1", "0/1"]
     assert len(np.unique(index.sequences)) == 12
     assert index.meta["device"][0] == "phone"

@@ -12,7 +12,7 @@ import pytest
 from benchbox.datasets import split
 from benchbox.geometry import vectors_to_angles
 from benchbox.protocols import protocol_card
-from benchbox.runs import execute, score_file
+from benchbox.runs import run_data, score_file
 from benchbox.runs.gaze_predictions import GazeReading
 
 pytestmark = pytest.mark.data
@@ -259,7 +259,7 @@ def reading_of(options):
 
 def truth_of(card, data):
     protocol = protocol_card.load_protocol(str(card))
-    index = execute.open_index(protocol, data, pixels=False)
+    index = run_data.open_index(protocol, data, pixels=False)
     return split.ground_truth(protocol, index)
 
 

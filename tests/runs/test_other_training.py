@@ -15,7 +15,7 @@ from benchbox.errors import DataError, ProtocolError, ResultError
 from benchbox.protocols import protocol_card
 from benchbox.report.inputs import results as report_results
 from benchbox.report.tables import rows
-from benchbox.runs import execute, other_training, result_changes, run_folders, sweep
+from benchbox.runs import execute, other_training, result_changes, run_folders, run_plan, sweep
 
 # Learns a shift and says where it looked: the points are the box's corner plus what was learned.
 SHIFT = """
@@ -63,8 +63,8 @@ def cards(world):
 
 @pytest.fixture
 def request_for(cards):
-    def make(protocol: str, **changes: object) -> execute.RunRequest:
-        standard = execute.RunRequest(
+    def make(protocol: str, **changes: object) -> run_plan.RunRequest:
+        standard = run_plan.RunRequest(
             method="shift",
             protocol=protocol,
             seed=3,
@@ -299,8 +299,8 @@ def test_a_test_is_out_of_date_where_the_card_of_its_training_has_changed(
 
 def test_a_sweep_trains_first_and_tests_what_is_trained(cards, request_for):
     trainings = [request_for("tiny", variant="v", seed=seed) for seed in (1, 2)]
-    tests = sweep.test_requests(trainings, ["wide", "half"], execute.say_nothing)
-    places = [execute.plan_run(one).place for one in trainings]
+    tests = sweep.test_requests(trainings, ["wide", "half"], run_plan.say_nothing)
+    places = [run_plan.plan_run(one).place for one in trainings]
     assert [(one.protocol, one.weights_of) for one in tests] == [
         ("wide", places[0]),
         ("wide", places[1]),
@@ -322,9 +322,9 @@ def test_a_sweep_trains_first_and_tests_what_is_trained(cards, request_for):
 def test_a_sweep_says_what_cannot_be_tested_where(request_for):
     training = request_for("tiny", variant="v")
     with pytest.raises(ProtocolError, match=r"--test-on synth-wflw: fits no training here"):
-        sweep.test_requests([training], ["synth-wflw"], execute.say_nothing)
+        sweep.test_requests([training], ["synth-wflw"], run_plan.say_nothing)
     with pytest.raises(ProtocolError, match=r"--test-on tiny: .* is what tiny trains itself"):
-        sweep.test_requests([training], ["tiny"], execute.say_nothing)
+        sweep.test_requests([training], ["tiny"], run_plan.say_nothing)
 
 
 def test_related_sets_are_held_against_each_other_by_person():

@@ -8,20 +8,20 @@ import pytest
 from benchbox.errors import PluginError, ProtocolError
 from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card
-from benchbox.runs import execute, own_detector
-from benchbox.runs.execute import RunRequest
+from benchbox.runs import own_detector, run_plan
+from benchbox.runs.run_plan import RunRequest
 
 ASKED = RunRequest("dlib68", "300w-common+box=own")
 
 
 def test_the_option_chooses_the_variant_that_looks_for_the_face():
     """The trap: rows in a detector's own box on a board of their own, beside nobody."""
-    plan = execute.plan_run(ASKED)
+    plan = run_plan.plan_run(ASKED)
     assert (plan.protocol.name, plan.variant) == ("300w-common", "own-box")
     assert plan.params["box"] == "own"
     assert plan.place == Path("results/300w-common/dlib68/own-box/0")
     assert plan.method.describe_row(plan.variant, "300w")["box"] == "own"
-    named = execute.plan_run(RunRequest("dlib68", "300w-common", "own-box"))
+    named = run_plan.plan_run(RunRequest("dlib68", "300w-common", "own-box"))
     assert (named.place, named.params) == (plan.place, plan.params)
 
 
@@ -33,7 +33,7 @@ def test_other_options_stay():
 
 
 def test_the_command_of_the_record_needs_no_option():
-    command = execute.repeat_command(own_detector.choose_variant(ASKED))
+    command = run_plan.repeat_command(own_detector.choose_variant(ASKED))
     assert "--variant own-box --protocol 300w-common " in command
 
 
@@ -46,23 +46,23 @@ def test_other_requests_are_left_alone():
 @pytest.mark.parametrize("method", ["openseeface", "faceapi68", "sir", "mean-shape"])
 def test_a_method_without_a_detector_says_so_in_a_line(method):
     with pytest.raises(PluginError, match=rf"'{method}' has no detector of its own") as caught:
-        execute.plan_run(replace(ASKED, method=method))
+        run_plan.plan_run(replace(ASKED, method=method))
     assert "\n" not in str(caught.value)
 
 
 def test_a_variant_in_the_protocols_box_is_refused():
     with pytest.raises(PluginError, match=r"is given the protocol's box; .* goes with own-box"):
-        execute.plan_run(replace(ASKED, variant="dlib68"))
+        run_plan.plan_run(replace(ASKED, variant="dlib68"))
 
 
 def test_weights_of_another_run_bring_their_variant():
     with pytest.raises(PluginError, match="the variant of the training counts"):
-        execute.plan_run(replace(ASKED, weights_of=Path("a/b/c/0")))
+        run_plan.plan_run(replace(ASKED, weights_of=Path("a/b/c/0")))
 
 
 def test_an_option_given_twice_and_other_commands_are_refused():
     with pytest.raises(ProtocolError, match="goes with `benchbox run`"):
-        execute.plan_run(replace(ASKED, protocol="300w-common+box=own+box=own"))
+        run_plan.plan_run(replace(ASKED, protocol="300w-common+box=own+box=own"))
     with pytest.raises(ProtocolError, match="goes with `benchbox run`"):
         protocol_card.load_protocol("300w-common+box=own")
 

@@ -8,7 +8,7 @@ import pytest
 from benchbox.datasets.synthetic import ibug300w
 from benchbox.errors import PluginError, ResultError
 from benchbox.protocols import protocol_card
-from benchbox.runs import array_files, execute, pseudo_labels, run_folders
+from benchbox.runs import array_files, execute, pseudo_labels, run_folders, run_plan
 
 CARD = protocol_card.load_protocol("synth-300w-full+labelled=0.1")
 
@@ -196,7 +196,7 @@ def test_a_run_keeps_them_beside_its_predictions_and_in_its_digests(world):
     card = world.site / "tiny_cards" / "tiny.toml"
     card.write_text(card.read_text().replace("labelled = 1.0", "labelled = 0.5"))
     world.method("labelling", LABELLING)
-    asked = execute.RunRequest(
+    asked = run_plan.RunRequest(
         method="labelling", protocol="tiny", budget="smoke", device="cpu", data=world.data,
         results=world.results, methods=(world.methods,),
     )  # fmt: skip

@@ -15,7 +15,15 @@ import numpy as np
 import pytest
 
 from benchbox.errors import PluginError
-from benchbox.runs import cluster_nodes, execute, ray_cluster, run_folders, sweep, sweep_watch
+from benchbox.runs import (
+    cluster_nodes,
+    execute,
+    ray_cluster,
+    run_folders,
+    run_plan,
+    sweep,
+    sweep_watch,
+)
 
 SLOW = """
 import time
@@ -40,7 +48,7 @@ BROKEN = "def predictor(weights, device):\n    return lambda samples: None\n"
 @pytest.fixture
 def like(world):
     world.method("slow", SLOW)
-    return execute.RunRequest(
+    return run_plan.RunRequest(
         "slow",
         "tiny",
         device="cpu",
@@ -183,9 +191,9 @@ def test_where_results_are_not_shared_they_are_written_elsewhere_and_fetched(clu
 
 def test_a_card_says_what_a_process_asks_of_a_node(cluster, like, world):
     card = world.methods / "slow" / "method.toml"
-    digest = execute.plan_run(like).code
+    digest = run_plan.plan_run(like).code
     card.write_text(card.read_text() + "\n[needs]\ncpus = 2\ngpus = 0.5\nmemory_gb = 1.5\n")
-    assert execute.plan_run(like).code == digest  # it decides no number
+    assert run_plan.plan_run(like).code == digest  # it decides no number
     fake = cluster({"a": {"CPU": 8.0, "GPU": 1.0, "memory": 4e9}})
     run_all([replace(like, device="cuda", processes=2)])
     asked = fake.asked[-1]

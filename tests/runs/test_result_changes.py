@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from benchbox.cli import main
 from benchbox.errors import ProtocolError, ResultError
-from benchbox.runs import execute, result_changes, run_folders
+from benchbox.runs import execute, result_changes, run_folders, run_plan
 
 CENTRE = """
 import numpy as np
@@ -24,7 +24,7 @@ def predictor(weights, device):
 @pytest.fixture
 def request_centre(world):
     world.method("centre", CENTRE)
-    standard = execute.RunRequest("centre", "tiny", device="cpu", data=world.data)
+    standard = run_plan.RunRequest("centre", "tiny", device="cpu", data=world.data)
     return replace(standard, results=world.results, methods=(world.methods,))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchbox.errors import ResultError
-from benchbox.runs import execute, run_folders, run_identity
+from benchbox.runs import execute, run_data, run_folders, run_identity, run_outcome, run_plan
 from benchbox.runs.run_identity import OtherRunError
 from benchbox.runs.run_record import DataFacts
 
@@ -26,7 +26,7 @@ def predictor(weights, device):
 @pytest.fixture
 def request_centre(world):
     world.method("centre", CENTRE)
-    return execute.RunRequest(
+    return run_plan.RunRequest(
         "centre",
         "tiny",
         device="cpu",
@@ -49,7 +49,7 @@ def correct_labels(world, *, test: bool) -> None:
     table.write_text("\n".join(lines) + "\n")
 
 
-def nme(outcome: execute.RunOutcome) -> float | None:
+def nme(outcome: run_outcome.RunOutcome) -> float | None:
     return outcome.scored.scores.groups["unseen"]["nme_inter_ocular"].value
 
 
@@ -122,7 +122,7 @@ def test_comments_layout_and_texts_of_a_card_make_no_other_code(world, request_c
 def test_code_of_an_installed_method_is_compared_too(world, request_centre, monkeypatch):
     """Trap: what is installed was taken to be finished, and only a note told the other version."""
     execute.run_method(request_centre)
-    really_plan = execute.plan_run
+    really_plan = run_plan.plan_run
 
     def plan_installed(request):
         plan = really_plan(request)
@@ -140,16 +140,16 @@ def test_a_run_that_another_process_finished_meanwhile_is_not_written_over(
 ):
     """Trap: whether a run is finished was asked before the data were read, and not again."""
     place = world.results / "tiny" / "centre" / "v+budget=smoke" / "0"
-    really_open = execute.open_index
+    really_open = run_data.open_index
 
     def open_slowly(*arguments, **options):
-        monkeypatch.setattr(execute, "open_index", really_open)
+        monkeypatch.setattr(run_data, "open_index", really_open)
         execute.run_method(request_centre)
         kept.update(files_of(place))
         return really_open(*arguments, **options)
 
     kept: dict[str, bytes] = {}
-    monkeypatch.setattr(execute, "open_index", open_slowly)
+    monkeypatch.setattr(run_data, "open_index", open_slowly)
     outcome = execute.run_method(request_centre)
     assert files_of(place) == kept
     assert outcome.notes[0].startswith("finished before")
@@ -158,14 +158,14 @@ def test_a_run_that_another_process_finished_meanwhile_is_not_written_over(
 def test_fresh_deletes_what_it_saw_and_nothing_newer(world, request_centre, monkeypatch):
     execute.run_method(request_centre)
     fresh = replace(request_centre, fresh=True)
-    really_open = execute.open_index
+    really_open = run_data.open_index
 
     def open_slowly(*arguments, **options):
-        monkeypatch.setattr(execute, "open_index", really_open)
+        monkeypatch.setattr(run_data, "open_index", really_open)
         execute.run_method(fresh)
         return really_open(*arguments, **options)
 
-    monkeypatch.setattr(execute, "open_index", open_slowly)
+    monkeypatch.setattr(run_data, "open_index", open_slowly)
     with pytest.raises(ResultError, match="another process finished this run meanwhile"):
         execute.run_method(fresh)
     place = world.results / "tiny" / "centre" / "v+budget=smoke" / "0"

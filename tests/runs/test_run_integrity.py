@@ -22,6 +22,7 @@ from benchbox.runs import (
     result_changes,
     run_folders,
     run_integrity,
+    run_plan,
     score_file,
     verified_files,
 )
@@ -43,7 +44,7 @@ def request_one(world, monkeypatch, tmp_path):
     monkeypatch.setenv("BENCHBOX_CACHE", str(tmp_path / "cache"))
     verified_files._memory.cache_clear()
     world.method("mine", CODE)
-    yield execute.RunRequest(
+    yield run_plan.RunRequest(
         "mine",
         "tiny",
         device="cpu",

@@ -8,7 +8,7 @@ import pytest
 from benchbox.datasets import split
 from benchbox.errors import PluginError, ResultError
 from benchbox.protocols import protocol_card
-from benchbox.runs import execute, run_folders, score_file
+from benchbox.runs import run_data, run_folders, run_outcome, run_plan, score_file
 from benchbox.runs.run_identity import OtherRunError
 from benchbox.types import Run
 
@@ -64,7 +64,7 @@ def correct_a_test_label(world) -> None:
 def test_what_is_submitted_twice_is_the_same_or_refused(world, tmp_path):
     """Trap: scored again after a correction, the first number is returned under the new labels."""
 
-    def submit(file: Path, **options: bool) -> tuple[execute.ScoreResult, list[str]]:
+    def submit(file: Path, **options: bool) -> tuple[run_outcome.ScoreResult, list[str]]:
         said: list[str] = []
         scored = score_file.score_predictions_file(
             file, "tiny", "mine", world.data, world.results, said.append, **options
@@ -142,13 +142,13 @@ def test_a_submitted_run_keeps_lost_faces_as_failed(world, tmp_path):
 def test_what_a_run_of_ours_has_left_is_taken_as_it_stands(world, tmp_path):
     """A method says NaN where it has no answer; a collapsed one is not let off."""
     card = protocol_card.load_protocol("tiny")
-    index = execute.open_index(card, world.data, pixels=False)
+    index = run_data.open_index(card, world.data, pixels=False)
     truth = split.ground_truth(card, index)
     own = run_folders.predictions_file(tmp_path)
     spoilt(world, tmp_path, 1).rename(own)
 
     def failed() -> list[bool]:
-        read = score_file.read_submitted(own, card, index, truth, execute.say_nothing)[0]
+        read = score_file.read_submitted(own, card, index, truth, run_plan.say_nothing)[0]
         return read.failed.tolist()
 
     assert failed() == [False, True, False, False, False, False]

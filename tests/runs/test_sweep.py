@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from benchbox.cli import main
 from benchbox.errors import DataError, PluginError, ProtocolError, ResultError
-from benchbox.runs import execute, run_folders, sweep
+from benchbox.runs import execute, run_folders, run_plan, sweep
 
 CENTRE = """
 import numpy as np
@@ -27,7 +27,7 @@ def predictor(weights, device):
 @pytest.fixture
 def like(world):
     world.method("centre", CENTRE, '\n[variants.other]\ntitle = "O"\n')
-    return execute.RunRequest(
+    return run_plan.RunRequest(
         "",
         "",
         device="cpu",

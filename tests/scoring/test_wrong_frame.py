@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchbox.layouts import IBUG68
-from benchbox.runs import execute, prediction_files
+from benchbox.runs import prediction_files, run_data
 from benchbox.scoring import slips, wrong_frame
 from benchbox.types import Predictions, Truth
 
@@ -205,7 +205,7 @@ def test_published_files_raise_no_alarm_and_their_slips_are_named(data_root, met
     if not root.is_dir():
         pytest.skip("the published predictions for 300-W are not here")
     card = protocol_card.load_protocol("300w-full")
-    index = execute.open_index(card, root / "annotations", pixels=False)
+    index = run_data.open_index(card, root / "annotations", pixels=False)
     truth = split.ground_truth(card, index)
     file = root / "predictions" / f"{method}.npz"
     said: list[str] = []

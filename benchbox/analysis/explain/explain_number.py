@@ -17,7 +17,7 @@ from benchbox.metrics import landmarks
 from benchbox.metrics.metric_names import list_metrics, parse_metric
 from benchbox.papers import reference_rows
 from benchbox.protocols import protocol_card
-from benchbox.runs import execute, score_file
+from benchbox.runs import run_data, score_file
 from benchbox.runs.gaze_predictions import AS_THE_LABELS, GazeReading
 from benchbox.runs.prediction_formats import prediction_writers
 from benchbox.runs.prediction_formats.found_face import NO_HINTS, Hints
@@ -104,7 +104,7 @@ def explain_predictions(
     _require_known(protocol, "group", group, list(protocol.groups))
     writer = score_file.recognise_writer(file, protocol)
     score_file.require_own_file_intact(file)
-    index = execute.open_index(protocol, data, pixels=False)
+    index = run_data.open_index(protocol, data, pixels=False)
     truth = error_table.mark_absent_points(protocol, split.ground_truth(protocol, index))
     # refuses what is no label; of others a number may be explained
     every_check = check_table.ACCEPTED_BY_NAME

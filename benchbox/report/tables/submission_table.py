@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchbox.atomic_write import write_whole
 from benchbox.errors import BenchboxError, ResultError
-from benchbox.runs.execute import ScoreResult
+from benchbox.runs.run_outcome import ScoreResult
 
 Outcome = tuple[Path, ScoreResult | BenchboxError, str]  # folder, what came of it, its headline
 

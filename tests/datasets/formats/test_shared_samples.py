@@ -13,7 +13,7 @@ import pytest
 from benchbox.authoring.new_protocol import Wishes, new_protocol
 from benchbox.datasets import open_protocol_dataset
 from benchbox.errors import DataError
-from benchbox.runs.execute import open_index
+from benchbox.runs.run_data import open_index
 
 PACK = Path(__file__).resolve().parents[4] / "shared" / "formats" / "landmarks"
 pytestmark = [

@@ -14,7 +14,7 @@ from benchbox.authoring.protocol_conformance import check_protocol
 from benchbox.datasets.formats.annotation_writers import WRITERS, recognise
 from benchbox.datasets.formats.writer_names import FORMATS
 from benchbox.errors import DataError, ProtocolError
-from benchbox.runs.execute import open_index
+from benchbox.runs.run_data import open_index
 
 NAMES = ["left_eye", "right_eye", "nose", "left_mouth", "right_mouth"]
 FIRST = np.array([[30.0, 30], [60, 31], [45, 50], [33, 65], [57, 66]])
