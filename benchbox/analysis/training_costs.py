@@ -8,6 +8,9 @@ from pathlib import Path
 from statistics import median
 
 from benchbox.runs import run_folders
+from benchbox.runs.run_record import RunRecord
+
+_MORE = 1.2  # times as many draws or minutes are more
 
 
 @dataclass(frozen=True)
@@ -19,14 +22,18 @@ class TrainingCost:
     processors: frozenset[str]
 
 
-def describe_training_costs(names: Sequence[str], folders: Sequence[Path]) -> str:
-    """Say what a training of each variant took, "" where none is recorded.
+def learned_more(ahead: TrainingCost | None, behind: TrainingCost | None) -> bool:
+    """Tell whether who is ahead drew more, and took longer where one processor tells; a fifth."""
+    if ahead is None or behind is None:
+        return False
+    if ahead.draws <= _MORE * behind.draws:
+        return False
+    one_processor = len(ahead.processors | behind.processors) == 1
+    return not one_processor or ahead.minutes > _MORE * behind.minutes
 
-    Args:
-        names: one per variant.
-        folders: as many folders of a variant, whose entries are its seeds.
-    """
-    costs = [_find_cost(folder) for folder in folders]
+
+def describe_training_costs(names: Sequence[str], costs: Sequence[TrainingCost | None]) -> str:
+    """Say what a training of each variant took, "" where none is recorded."""
     if not any(costs):
         return ""
     parts = []
@@ -40,19 +47,35 @@ def describe_training_costs(names: Sequence[str], folders: Sequence[Path]) -> st
     return f"a training of {', of '.join(parts)}{place}"
 
 
-def _find_cost(folder: Path) -> TrainingCost | None:
-    draws: list[int] = []
-    seconds: list[float] = []
-    processors: set[str] = set()
-    for place in sorted(folder.iterdir()):
-        if not run_folders.is_finished(place):
-            continue
-        record = run_folders.read_record(place).record
-        count, time = record.training.get("samples"), record.training.get("seconds")
-        if isinstance(count, int) and isinstance(time, float) and count > 0:
-            draws.append(count)
-            seconds.append(time)
-            processors.add(record.environment.cpu or "")
-    if not draws:
+def find_training_cost(folder: Path, results: Path) -> TrainingCost | None:
+    """Return what a training of a variant took, None where no run in its folder recorded it.
+
+    Of runs that test another protocol's training (`run --weights-of`) that one counts.
+    """
+    records = _read_records(folder)
+    if records and records[0].trained_by is not None:
+        records = _read_records((results / records[0].trained_by.run).parent)
+    counted = [record for record in records if _count_draws(record)]
+    if not counted:
         return None
-    return TrainingCost(round(median(draws)), median(seconds) / 60, frozenset(processors))
+    return TrainingCost(
+        draws=round(median(_count_draws(record) for record in counted)),
+        minutes=median(record.training["seconds"] for record in counted) / 60,
+        processors=frozenset(record.environment.cpu or "" for record in counted),
+    )
+
+
+def _read_records(folder: Path) -> list[RunRecord]:
+    return [
+        run_folders.read_record(place).record
+        for place in sorted(folder.glob("*"))
+        if run_folders.is_finished(place)
+    ]
+
+
+def _count_draws(record: RunRecord) -> int:
+    """Return how many samples a training drew, 0 where its record does not say so."""
+    draws, seconds = record.training.get("samples"), record.training.get("seconds")
+    if isinstance(draws, int) and isinstance(seconds, int | float):
+        return draws
+    return 0

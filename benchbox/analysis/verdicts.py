@@ -7,12 +7,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 ONE_TRAINING = " (these faces, one training)"
+MORE_DRAWS = " (with more draws)"  # of who is ahead: an idea that it says nothing of
 TOO_CLOSE, NOT_COMPARABLE, NOT_MEASURED = "too close to tell", "not comparable", "not measured"
 NOT_ABOVE_BASELINE = "not better than a baseline"
 VERDICTS = (
     *("reproduced", "better", "worse", NOT_COMPARABLE),  # cells
-    *("holds", f"holds{ONE_TRAINING}", TOO_CLOSE),  # orderings; the last one of cells, too
-    *("does not hold", f"does not hold{ONE_TRAINING}", NOT_ABOVE_BASELINE),
+    *("holds", f"holds{ONE_TRAINING}", f"holds{MORE_DRAWS}"),  # orderings
+    TOO_CLOSE,  # orderings and cells
+    *("does not hold", f"does not hold{ONE_TRAINING}", f"does not hold{MORE_DRAWS}"),
+    NOT_ABOVE_BASELINE,
     *("met", "not met"),  # facts
     NOT_MEASURED,
 )

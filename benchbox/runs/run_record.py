@@ -339,7 +339,9 @@ def _training_origin(table: object, where: str) -> TrainingOrigin | None:
     if not isinstance(table, dict) or not isinstance(table.get("data"), dict):
         raise ResultError(f"{where}: is no table with the data of a training; {_RUN_AGAIN}")
     run, differs = _text(table, "run", where), _text(table, "differs", where)
-    if len(run.split("/")) != _RUN_LEVELS or differs not in DIFFERENCES:
+    parts = run.split("/")
+    is_run = len(parts) == _RUN_LEVELS and not {"", ".", ".."}.intersection(parts)
+    if not is_run or differs not in DIFFERENCES:
         raise ResultError(f"{where}: names no run, or an unknown difference; {_RUN_AGAIN}")
     return TrainingOrigin(
         run=run,

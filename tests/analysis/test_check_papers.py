@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from benchbox.analysis import cell_account, check_papers, comparable, compare
+from benchbox.analysis import cell_account, check_papers, comparable, compare, training_costs
 from benchbox.cli import main
+from benchbox.errors import ResultError
 from benchbox.papers import claims, reference_rows
 from benchbox.papers.claims import Claims, OrderingClaim, SizeClaim
 from benchbox.papers.reference_rows import ReferenceRow, References
@@ -54,7 +55,10 @@ def make(tmp_path):
     def write(system, nme, seed=0, low=None, high=None, shift=None, **facts):
         method, _, variant = system.partition("/")
         folder = run_folders.variant_folder(
-            variant, facts.get("budget", "quick"), facts.get("overrides")
+            variant,
+            facts.get("budget", "quick"),
+            facts.get("overrides"),
+            facts.pop("trained_under", ""),
         )
         protocol = facts.get("protocol", "300w-full")
         run = run_folders.run_folder(tmp_path, protocol, method, folder, seed)
@@ -352,6 +356,62 @@ def test_draws_and_minutes_of_a_training_stand_beside_the_verdict(
         make("m/b", 4.0, seed, training=short, environment=there)
     words = f"a training of a 90,000 draws in 4.5 min, of b 30,000 draws in 2.0 min{ending}"
     assert ordered(tmp_path).reasons[-1] == words
+
+
+@pytest.mark.parametrize(
+    ("draws", "minutes", "processor", "budget", "moved", "verdict"),
+    [
+        # of the claimed better variant, whose rival draws 30,000 in two minutes on an EPYC
+        (90_000, 4, "AMD EPYC", "quick", 0.004, "holds (with more draws)"),
+        (90_000, 2, "AMD EPYC", "quick", 0.004, "holds"),
+        (90_000, 2, "Xeon", "quick", 0.004, "holds (with more draws)"),
+        (36_000, 4, "AMD EPYC", "quick", 0.004, "holds"),
+        (30_000, 4, "AMD EPYC", "quick", 0.004, "holds"),
+        (90_000, 4, "AMD EPYC", "paper", 0.004, "holds"),
+        (10_000, 1, "AMD EPYC", "quick", 0.004, "holds"),
+        (10_000, 1, "AMD EPYC", "quick", -0.004, "does not hold (with more draws)"),
+        (90_000, 4, "AMD EPYC", "quick", -0.004, "does not hold"),
+    ],
+)
+def test_who_is_ahead_for_its_draws_alone_shows_no_idea(
+    tmp_path, make, draws, minutes, processor, budget, moved, verdict
+):
+    """The trap: 84,000 draws before 30,000 held, and 90,000 before 84,000 would have, too."""
+    for seed in (0, 1):
+        noise = np.random.default_rng(seed).normal(0, 1e-4, FACES)
+        took = {"samples": draws, "seconds": 60.0 * minutes}
+        make("m/a", 4.0, seed, training=took, environment={"cpu": processor}, budget=budget)
+        rival = {"samples": 30_000, "seconds": 120.0}
+        facts = {"training": rival, "environment": {"cpu": "AMD EPYC"}, "budget": budget}
+        make("m/b", 4.0, seed, shift=moved + noise, **facts)
+    found = ordered(tmp_path)
+    assert found.verdict == verdict
+    assert found.standing == (2 if verdict == "holds" else 0)
+
+
+def trained_elsewhere(run: str) -> dict:
+    """Return what a record says of weights that another run trained."""
+    data = {"dataset": "300w", "variant": "complete", "fingerprint": "sha256:f", "notes": []}
+    data |= {"train": 3, "test": 3, "truth": "sha256:t"}
+    origin = {"run": run, "protocol": "300w-full", "card": CARD.card, "record": "sha256:r"}
+    origin |= {"data": data, "code": None, "weights": {}, "seconds": None, "differs": ""}
+    return {"trained_by": origin, "training": {}}
+
+
+def test_a_test_of_other_weights_cost_what_their_training_cost(tmp_path, make):
+    """The trap: on turned boxes 84,000 draws were held against 30,000, and no record said so."""
+    turned = {"protocol": "300w-full+rotation=5", "trained_under": "300w-full"}
+    make("m/a", 4.0, training={"samples": 84_000, "seconds": 240.0})
+    make("m/a", 4.0, **turned, **trained_elsewhere("300w-full/m/a/0"))
+    folder = tmp_path / "300w-full+rotation=5" / "m"
+    cost = training_costs.find_training_cost(folder / "a+weights_of=300w-full", tmp_path)
+    assert (cost.draws, cost.minutes) == (84_000, 4.0)
+    make("m/gone", 4.0, **turned, **trained_elsewhere("300w-full/m/gone/0"))
+    gone = folder / "gone+weights_of=300w-full"
+    assert training_costs.find_training_cost(gone, tmp_path) is None
+    for escape in ("../../../a/b/0", "/m/a/0", "m/a/0", "300w-full/m/../0"):
+        with pytest.raises(ResultError, match="trained_by: names no run"):
+            make("m/odd", 4.0, **turned, **trained_elsewhere(escape))
 
 
 def test_one_training_asked_in_two_ways_borrows_no_variance(tmp_path, make):

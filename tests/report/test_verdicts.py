@@ -6,10 +6,12 @@ import pytest
 
 from benchbox import report
 from benchbox.analysis import check_papers
+from benchbox.analysis.verdicts import VERDICTS, Verdict
 from benchbox.papers import claims, reference_rows
 from benchbox.papers.claims import Claims, OrderingClaim
 from benchbox.papers.reference_rows import References
 from benchbox.protocols import protocol_card
+from benchbox.report.pages import claims_page
 from benchbox.report.site_build import site
 
 from .invented import fabricate
@@ -106,3 +108,26 @@ def test_a_table_of_one_protocol_asks_for_no_verdict(tmp_path, claimed, monkeypa
         check_papers, "judge_runs", lambda *_: pytest.fail("verdicts were asked for")
     )
     assert "method-000" in site.export_table(results, "300w-challenging", "csv")
+
+
+def test_every_verdict_counts_for_its_claim_against_it_or_not_at_all():
+    """The trap: an order that more draws explain was counted among those that hold."""
+    said: dict[str, list[str]] = {}
+    for name in VERDICTS:
+        verdict = Verdict(
+            *("ordering", "m", "Table 5", "id: words", "m/a", "300w-full", "full", "nme"),
+            *("m/a < m/b", None, None, None, "%", name, ()),
+        )
+        said.setdefault(claims_page.says(verdict), []).append(name)
+    one = " (these faces, one training)"
+    assert said == {
+        "supported": ["reproduced", "better", "holds", f"holds{one}", "met"],
+        "contradicted": ["worse", "does not hold", f"does not hold{one}", "not met"],
+        "undecided": [
+            "holds (with more draws)",
+            "too close to tell",
+            "does not hold (with more draws)",
+            "not better than a baseline",
+        ],
+        "": ["not comparable", "not measured"],
+    }

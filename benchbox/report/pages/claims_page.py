@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from benchbox.analysis.verdicts import Verdict
+from benchbox.analysis.verdicts import MORE_DRAWS, Verdict
 from benchbox.report.tables import rows
 
 from .shared_data import SharedData, hash_values
@@ -120,7 +120,7 @@ def says(verdict: Verdict) -> str:
     """Return whether a verdict supports its claim, contradicts it or is undecided; else ""."""
     if verdict.verdict in _SAYS_NOTHING:
         return ""
-    if verdict.verdict.startswith(_UNDECIDED):
+    if verdict.verdict.startswith(_UNDECIDED) or verdict.verdict.endswith(MORE_DRAWS):
         return "undecided"
     if verdict.verdict.startswith(_AGAINST):
         return "contradicted"
