@@ -36,15 +36,18 @@ def describe_training_costs(names: Sequence[str], costs: Sequence[TrainingCost |
     """Say what a training of each variant took, "" where none is recorded."""
     if not any(costs):
         return ""
-    parts = []
-    for name, cost in zip(names, costs, strict=True):
-        words = "not recorded"
-        if cost is not None:
-            words = f"{cost.draws:,} draws in {cost.minutes:.1f} min"
-        parts.append(f"{name} {words}")
+    if len(set(costs)) == 1:  # one training asked in several ways
+        return f"a training of each {_describe_cost(costs[0])}"
+    parts = [f"{name} {_describe_cost(cost)}" for name, cost in zip(names, costs, strict=True)]
     processors = frozenset[str]().union(*(cost.processors for cost in costs if cost is not None))
     place = "" if len(processors) == 1 else ", on different processors"
     return f"a training of {', of '.join(parts)}{place}"
+
+
+def _describe_cost(cost: TrainingCost | None) -> str:
+    if cost is None:
+        return "not recorded"
+    return f"{cost.draws:,} draws in {cost.minutes:.1f} min"
 
 
 def find_training_cost(folder: Path, results: Path) -> TrainingCost | None:
