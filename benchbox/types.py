@@ -290,6 +290,8 @@ class Protocol:
     # "cluster": leave one cluster out; "3": three folds of whole clusters; every item is tested
     # once
     folds: str = ""
+    # tested on this share of the training set, which is left out of it: `datasets.holdout`
+    holdout: float = 0.0
     # the dataset's own validation set, as members; else a share is drawn
     validation_parts: tuple[str, ...] = ()
     # clusters in the complete training set, where nobody published its items

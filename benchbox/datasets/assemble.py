@@ -3,7 +3,8 @@
 Rows of another dataset come after those of the tested one, their points and boxes moved into its
 frame. Unlabelled extras are the part `EXTRA`; their points are NaN here, so that no label of theirs
 can reach a method. Boxes of a detector of one's own are added from `boxes/<name>.csv`, and the
-perturbations that the card's options name are applied. `split` divides the index afterwards.
+hold-out and the perturbations that the card's options name are applied. `split` divides the index
+afterwards.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from benchbox.types import ExtraPictures, Index, Protocol
 
 from . import open_dataset, open_protocol_dataset, perturb, presence, select
 from .formats import box_csv
+from .holdout import hold_out
 from .index import join_indexes, take_rows
 from .label_bounds import read_index
 
@@ -80,6 +82,7 @@ def assemble_index(
     DataError
         A file is malformed, or neither the dataset nor a file has the card's boxes.
     """
+    pixels = pixels or bool(protocol.holdout)  # which rows are held out depends on who is there
     indexes = {}
     for name, dataset in required_datasets(protocol, training=training).items():
         index = known.get(name) or read_index(dataset, root, pixels=pixels)
@@ -87,9 +90,8 @@ def assemble_index(
     index = indexes[protocol.dataset]
     if not training:
         # A scorer meets the truth of turned pictures; boxes and training labels do not concern it.
-        return perturb.perturb_index(
-            replace(protocol, scale=0.0, translation=0.0, noise=0.0), index
-        )
+        unmoved = replace(protocol, scale=0.0, translation=0.0, noise=0.0)
+        return perturb.perturb_index(unmoved, hold_out(protocol, index))
     if protocol.train_dataset:
         members = (*protocol.train_parts, *protocol.validation_parts)
         source = _select(indexes[protocol.train_dataset], members)
@@ -97,7 +99,7 @@ def assemble_index(
     if protocol.extra:
         extra = protocol.extras[protocol.extra]
         index = _add_extras(protocol, index, indexes[extra.dataset], extra)
-    return perturb.perturb_index(protocol, index)
+    return perturb.perturb_index(protocol, hold_out(protocol, index))
 
 
 def assemble_test_index(protocol: Protocol, root: Path) -> Index:
@@ -108,7 +110,7 @@ def assemble_test_index(protocol: Protocol, root: Path) -> Index:
     dataset = open_protocol_dataset(protocol)
     index = dataset.index(root, pixels=True)
     index = _add_detector_boxes(protocol, index, root, dataset.ACCESS.folder)
-    return perturb.perturb_index(replace(protocol, noise=0.0), index)
+    return perturb.perturb_index(replace(protocol, noise=0.0), hold_out(protocol, index))
 
 
 def _add_detector_boxes(protocol: Protocol, index: Index, root: Path, name: str) -> Index:

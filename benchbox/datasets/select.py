@@ -16,6 +16,8 @@ from benchbox.errors import DataError
 if TYPE_CHECKING:
     from benchbox.types import Bools, Index
 
+HOLDOUT = "holdout"  # the part that training rows become which are held out, and their group
+
 
 @dataclass(frozen=True)
 class Selection:

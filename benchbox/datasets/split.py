@@ -26,6 +26,7 @@ from benchbox.types import Examples, Index, Protocol, Sample, Truth
 
 from . import DATASETS, open_protocol_dataset, select
 from .assemble import EXTRA
+from .cluster_draw import draw_clusters, hash_order
 from .index import take_column
 
 if TYPE_CHECKING:
@@ -266,7 +267,7 @@ def _fold_per_row(protocol: Protocol, clusters: Strings) -> Strings:
     number = int(protocol.folds)
     names, cluster_of_row = np.unique(clusters, return_inverse=True)
     parts = ",".join(sorted(protocol.train_parts))
-    order = _hash_order(names, f"{protocol.dataset}:{parts}:folds")
+    order = hash_order(names, f"{protocol.dataset}:{parts}:folds")
     fold_of_cluster = np.empty(len(names), int)
     fold_of_cluster[order] = np.arange(len(names)) % number
     fold_labels = np.array([f"{fold + 1}-of-{number}" for fold in range(number)])
@@ -385,9 +386,9 @@ def _divide_training_rows(protocol: Protocol, clusters: Strings) -> _Division:
         if protocol.draw:
             labelled_salt += f":{protocol.draw}"
         quota = _share_of_rows(protocol.labelled, with_labels)
-        with_labels = _draw_clusters(with_labels, clusters, quota, labelled_salt)
+        with_labels = draw_clusters(with_labels, clusters, quota, labelled_salt)
     quota = _share_of_rows(protocol.validation, with_labels)
-    validation = _draw_clusters(with_labels, clusters, quota, f"{salt}:validation")
+    validation = draw_clusters(with_labels, clusters, quota, f"{salt}:validation")
     return _Division(with_labels & ~validation, validation, ~with_labels)
 
 
@@ -402,37 +403,6 @@ def _share_of_rows(share: float, among: Bools) -> int:
     29
     """
     return int(share * int(among.sum()) + 1e-6)
-
-
-def _draw_clusters(among: Bools, clusters: Strings, quota: int, salt: str) -> Bools:
-    """Mark whole clusters, in the order of a salted hash, as long as they fit into the quota.
-
-    `among` (N,) marks the rows to draw from; clusters are never divided:
-
-    >>> people = np.array(["ann", "ann", "ann", "bob", "bob", "eve"])
-    >>> held_out = _draw_clusters(np.ones(6, bool), people, quota=2, salt="demo:train:validation")
-    >>> sorted(set(people[held_out].tolist()) & set(people[~held_out].tolist()))
-    []
-    >>> int(held_out.sum()) <= 2
-    True
-    """
-    names, cluster_of_row, sizes = np.unique(
-        clusters[among], return_inverse=True, return_counts=True
-    )
-    taken = np.zeros(len(names), bool)
-    for cluster in _hash_order(names, salt):
-        if sizes[cluster] <= quota:
-            taken[cluster] = True
-            quota -= int(sizes[cluster])
-    drawn = np.zeros(len(clusters), bool)
-    drawn[among] = taken[cluster_of_row]
-    return drawn
-
-
-def _hash_order(names: Strings, salt: str) -> list[int]:
-    """Return the positions of names in the order of a salted hash."""
-    digests = [hashlib.sha256(f"{salt}:{name}".encode()).digest() for name in names]
-    return sorted(range(len(names)), key=digests.__getitem__)
 
 
 # --- values ---------------------------------------------------------------------------------------
@@ -560,10 +530,17 @@ def _check_groups(protocol: Protocol, index: Index, all_test: np.ndarray) -> dic
 def _training_record(
     protocol: Protocol, index: Index, train: np.ndarray, test: np.ndarray
 ) -> DataRecord:
-    variant = _train_completeness(protocol, index, train)
+    available = train
+    if protocol.holdout:
+        available = np.concatenate([train, test])
+    variant = _train_completeness(protocol, index, available)
     if index.variant != "complete":
         variant += f", {index.variant}"
     notes = list(index.notes)
+    if protocol.holdout:
+        notes.append(
+            f"tested on {len(test)} of {len(available)} training items, not on the test set"
+        )
     row_sets: tuple[np.ndarray, ...] = (test,)
     if not protocol.folds:
         row_sets = (train, test)

@@ -159,6 +159,11 @@ def _label_lines(protocol: Protocol) -> list[str]:
 
 
 def _test_lines(protocol: Protocol) -> list[str]:
+    if protocol.holdout:
+        return [
+            f"  test on     {protocol.holdout:.0%} of the training items, left out of it by whole"
+            f" {protocol.cluster}s; not on the test set"
+        ]
     size = describe_size(protocol, protocol.test_expected, protocol.test_clusters)
     lines = [f"  test on     {size}, ranked by the group {protocol.overall!r}"]
     for group, parts in protocol.groups.items():

@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from benchbox import number_text
+from benchbox.datasets.select import HOLDOUT
 from benchbox.errors import ProtocolError
+from benchbox.metrics.metric_names import is_further_error, is_task_metric
 from benchbox.types import Protocol
 
 
@@ -37,6 +39,7 @@ def _is_fold_count(text: str) -> bool:
     return text == "cluster" or text in map(str, range(2, 100))
 
 
+_HOLDOUT_SHARES = (0.1, 0.15, 0.2)
 OPTIONS: Mapping[str, Option] = {
     "box": Option(str, bool, "another source of boxes"),
     "draw": Option(
@@ -46,6 +49,12 @@ OPTIONS: Mapping[str, Option] = {
     ),
     "extra": Option(str, bool, "pictures of another set join the training, without their labels"),
     "folds": Option(str, _is_fold_count, "so many folds of whole clusters, for quick trials"),
+    "holdout": Option(
+        _finite_number,
+        lambda share: 0 <= share <= 0.5,
+        "tested on this share of the training set, by whole photos or people: for choosing a "
+        "recipe without a look at the test set",
+    ),
     "labelled": Option(
         _finite_number,
         lambda share: 0 < share <= 1,
@@ -143,7 +152,33 @@ def apply_options(protocol: Protocol, options: Sequence[str]) -> Protocol:
     if not changed:
         return protocol
     suffixes = [f"{key}={format_value(value)}" for key, value in changed.items()]
-    return replace(protocol, name="+".join([protocol.name, *suffixes]), **changed)
+    varied = replace(protocol, name="+".join([protocol.name, *suffixes]), **changed)
+    if varied.holdout:
+        return _test_on_holdout(varied)
+    return varied
+
+
+def _test_on_holdout(protocol: Protocol) -> Protocol:
+    """Put the hold-out in the test set's place; what compares groups of that one has none."""
+    held_out = replace(
+        protocol,
+        groups={HOLDOUT: (HOLDOUT,)},
+        overall=HOLDOUT,
+        test_expected=0,
+        test_clusters=0,
+    )
+    kept = []
+    for name in protocol.metrics:
+        if is_task_metric(name, protocol.task) or is_further_error(name, held_out):
+            kept.append(name)
+    return replace(held_out, metrics=tuple(kept))
+
+
+def holdout_shares(protocol: Protocol) -> tuple[float, ...]:
+    """Return the shares that every card offers which trains on the dataset it tests on."""
+    if protocol.folds or protocol.train_dataset or not protocol.train_parts:
+        return ()
+    return _HOLDOUT_SHARES
 
 
 def describe_options(protocol: Protocol) -> list[str]:

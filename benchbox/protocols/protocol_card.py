@@ -187,6 +187,7 @@ def read_card(path: Path) -> Protocol:
     if values["extras"]:
         choices["extra"] = tuple(values["extras"])
     protocol = Protocol(**values, options={"box": choices["box"]}, card="")
+    choices["holdout"] = options.holdout_shares(protocol)
     consistency.check_consistency(protocol, path)
     try:
         offered = options.offered_values(protocol, choices)

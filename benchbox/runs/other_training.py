@@ -192,6 +192,7 @@ def _training_set(card: Protocol) -> tuple[object, ...]:
         card.labelled,
         card.draw,
         card.validation,
+        card.holdout,
         card.extra,
         card.noise,
     )

@@ -155,7 +155,10 @@ def test_a_sound_card_is_read_as_written(tmp_path):
     card = protocol_card.read_card(write(tmp_path))
     assert (card.name, card.twin, card.notes) == ("tiny", "", ())
     assert card.groups == {"all": ("ibug", "lfpw/testset"), "hard": ("ibug",)}
-    assert card.options == {"box": ("detector", "ground_truth")}
+    assert card.options == {
+        "box": ("detector", "ground_truth"),
+        "holdout": ("0", "0.1", "0.15", "0.2"),
+    }
 
 
 @pytest.mark.parametrize(

@@ -258,6 +258,8 @@ def cited_papers(table: Table) -> set[str]:
 def _protocol_facts(protocol: Protocol) -> tuple[Fact, ...]:
     items = number_format.item_plural(protocol)
     test = _size_of(protocol.test_expected, protocol.test_clusters, protocol)
+    if protocol.holdout:
+        test = f"{protocol.holdout:.0%} of the training {items}, left out of it; no test set"
     if len(protocol.groups) > 1:
         test += f" in {', '.join(protocol.groups)}"
     training = _size_of(protocol.train_expected, protocol.train_clusters, protocol)

@@ -381,6 +381,9 @@ def _run_facts(
     test_looks = ""
     if record.test_looks is not None:
         test_looks = str(record.test_looks)
+    looked_at = "Looks at the test split"
+    if protocol is not None and protocol.holdout:
+        looked_at = "Looks at the hold-out"
     overrides = ", ".join(f"{key} = {value}" for key, value in result.overrides.items())
     run = (
         ("Kind", result.kind),
@@ -389,7 +392,7 @@ def _run_facts(
         ("Budget", result.budget or "none"),
         ("Seed", result.run.seed),
         ("Started", record.started),
-        ("Looks at the test split", test_looks),
+        (looked_at, test_looks),
     )
     return (
         ("Run", run),
