@@ -162,6 +162,7 @@ def _test_on_holdout(protocol: Protocol) -> Protocol:
     """Put the hold-out in the test set's place; what compares groups of that one has none."""
     held_out = replace(
         protocol,
+        title=f"{protocol.title}: hold-out of the training set",
         groups={HOLDOUT: (HOLDOUT,)},
         overall=HOLDOUT,
         test_expected=0,

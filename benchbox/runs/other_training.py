@@ -381,7 +381,7 @@ def join_data(origin: TrainingOrigin, card: Protocol, index: Index) -> DataFacts
     """Describe the data of a run on another card: the training's items, this card's test."""
     tested = splits.describe_data(card, index)
     boxes = splits.fingerprint_test(card, index)
-    pieces = [origin.data.variant, tested.variant]
+    pieces = [*origin.data.variant.split(", "), *tested.variant.split(", ")]
     unusual = [piece for piece in dict.fromkeys(pieces) if piece != "complete"]
     notes = list(tested.notes)
     for note in origin.data.notes:

@@ -6,6 +6,7 @@ are only scored, weights that saw the hold-out tested on it.
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from benchbox.cli import main
 from benchbox.datasets import holdout, split
 from benchbox.errors import DataError
 from benchbox.protocols import protocol_card
-from benchbox.runs import execute, run_data, run_plan
+from benchbox.runs import execute, other_training, run_data, run_plan
+from benchbox.runs.run_record import DataFacts
 from tests.datasets.test_split import make
 
 SEEN = """
@@ -161,6 +163,16 @@ def test_what_was_chosen_on_the_hold_out_is_tested_once_and_called_another_train
     assert tested.record.trained_by.differs == "set"
 
 
+def test_what_is_unusual_in_training_and_test_data_is_said_once():
+    """The trap: "train 2012 of 3148, moved annotations, moved annotations"."""
+    index = make(variant="moved annotations")
+    card = replace(protocol_card.load_protocol("300w-full"), groups={"full": ("ibug",)})
+    card = replace(card, test_expected=2)
+    trained = DataFacts("300w", "train 2012 of 3148, moved annotations", "sha256:0", (), 2012, 689)
+    joined = other_training.join_data(SimpleNamespace(data=trained), card, index)
+    assert joined.variant == "train 2012 of 3148, moved annotations"
+
+
 def test_pages_say_that_it_is_no_test(world, request_for):
     run = execute.run_method(request_for("tiny+holdout=0.1")).run
     words = ["report", "--results", str(world.results), "--out", str(world.data.parent / "site")]
@@ -169,5 +181,6 @@ def test_pages_say_that_it_is_no_test(world, request_for):
     site = world.data.parent / "site"
     pages = [path.read_text() for path in site.rglob("*.html") if "holdout" in path.name]
     assert any("10% of the training faces, left out of it; no test set" in page for page in pages)
+    assert any("Noise with points: hold-out of the training set" in page for page in pages)
     assert any("Looks at the hold-out" in path.read_text() for path in site.rglob("*.html"))
     assert run.record.data.test == 6
