@@ -147,3 +147,15 @@ def test_an_extra_never_shares_a_part_with_the_test():
 def test_the_1165_faces_are_no_card():
     with pytest.raises(ProtocolError, match="aflw-frontal"):
         load_protocol("aflw-frontal-1165")
+
+
+@pytest.mark.parametrize(
+    "name", ["gazecapture", "gazecapture-iphone-o1", "gaze360", "gazecn", "gazestare"]
+)
+def test_few_people_are_an_option_of_real_sets_and_of_their_twins(name):
+    """A trial with few people on a twin is one that can be made on the real set."""
+    real, twin = (protocol_card.load_protocol(f"{prefix}{name}") for prefix in ("", "synth-"))
+    assert real.options["labelled"] == twin.options["labelled"] == ("1", "0.05", "0.15", "0.3")
+    assert real.options["draw"] == twin.options["draw"] == ("0", "1", "2")
+    few = protocol_card.load_protocol(f"{name}+draw=1+labelled=0.15")
+    assert (few.labelled, few.draw) == (0.15, 1)
