@@ -71,7 +71,8 @@ def assemble_index(
     root
         The data root, which holds a folder per dataset.
     pixels
-        Leave out faces without a picture; False needs annotations only.
+        Leave out faces without a picture; False needs annotations only, but for a hold-out: which
+        faces it holds depends on which are there.
     training
         Read what is trained on, too; False reads the tested dataset alone.
     known
@@ -82,7 +83,7 @@ def assemble_index(
     DataError
         A file is malformed, or neither the dataset nor a file has the card's boxes.
     """
-    pixels = pixels or bool(protocol.holdout)  # which rows are held out depends on who is there
+    pixels = pixels or bool(protocol.holdout)
     indexes = {}
     for name, dataset in required_datasets(protocol, training=training).items():
         index = known.get(name) or read_index(dataset, root, pixels=pixels)

@@ -31,10 +31,16 @@ def hold_out(protocol: Protocol, index: Index) -> Index:
     Raises
     ------
     DataError
-        There is one photo or person only, and nothing would be left to train on.
+        There is one photo or person only, and nothing would be left to train on; or a part of the
+        data is called as the hold-out is, and its rows would be tested on beside it.
     """
     if not protocol.holdout:
         return index
+    if HOLDOUT in index.parts:
+        raise DataError(
+            f"{protocol.name}: a part of {index.dataset} is called {HOLDOUT!r} itself; rename it "
+            "in the card, or leave +holdout= out"
+        )
     train = select.select_rows(index, protocol.train_parts)
     names = np.unique(index.clusters[train])
     if len(names) < 2:

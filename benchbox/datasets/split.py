@@ -179,16 +179,22 @@ def _train_and_test_rows(protocol: Protocol, index: Index) -> tuple[np.ndarray, 
     With folds they are the same, and a card may have none to train on.
     """
     test = _test_rows(protocol, index)
-    trainable = select.select_rows(index, protocol.train_parts)
-    if index.absent is not None:  # recipes need every point
-        trainable &= ~index.absent.any(axis=1)
-    train = np.flatnonzero(trainable)
+    chosen = np.flatnonzero(select.select_rows(index, protocol.train_parts))
+    train = _without_absent_points(index, chosen)
     if protocol.train_parts and not len(train):
         parts = ", ".join(protocol.train_parts)
         raise _incomplete_error(
             protocol, index, f"needs training faces ({parts}), this copy has none"
         )
     return train, test
+
+
+def _without_absent_points(index: Index, rows: np.ndarray) -> np.ndarray:
+    """Return the rows whose every point is there: recipes need them all."""
+    if index.absent is None:
+        return rows
+    complete: np.ndarray = rows[~index.absent[rows].any(axis=1)]
+    return complete
 
 
 def _test_rows(protocol: Protocol, index: Index) -> np.ndarray:
@@ -532,14 +538,14 @@ def _training_record(
 ) -> DataRecord:
     available = train
     if protocol.holdout:
-        available = np.concatenate([train, test])
+        available = np.concatenate([train, _without_absent_points(index, test)])
     variant = _train_completeness(protocol, index, available)
     if index.variant != "complete":
         variant += f", {index.variant}"
     notes = list(index.notes)
     if protocol.holdout:
         notes.append(
-            f"tested on {len(test)} of {len(available)} training items, not on the test set"
+            f"tested on {len(test)} of {len(train) + len(test)} training items, not on the test set"
         )
     row_sets: tuple[np.ndarray, ...] = (test,)
     if not protocol.folds:

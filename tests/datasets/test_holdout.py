@@ -90,6 +90,25 @@ def test_one_photo_alone_is_not_divided():
         holdout.hold_out(CARD, make(train=2, clusters=np.array(["one"] * 7)))
 
 
+def test_a_part_of_that_name_is_refused():
+    """The trap: own cards call their test set `holdout`, which would be tested on beside ours."""
+    parts = np.array(["afw"] * 40 + ["holdout"] * 5)
+    with pytest.raises(DataError, match=r"a part of 300w is called 'holdout' itself; rename it"):
+        holdout.hold_out(CARD, make(parts=parts))
+
+
+def test_faces_with_absent_points_are_tested_on_and_count_for_no_completeness():
+    """The trap: they train nothing, so a whole set with some held out looked like another one."""
+    everyone = held_out_ids(CARD, holdout.hold_out(CARD, make()))
+    bare = make()
+    absent = np.zeros((len(bare.ids), 68), bool)
+    absent[np.isin(bare.ids, everyone[:2])] = True
+    card = replace(CARD, train_expected=38)
+    got = split.split_index(card, holdout.hold_out(card, make(absent=absent)))
+    assert sorted(str(sample.id) for sample in got.test) == everyone
+    assert got.data.variant == "complete"
+
+
 def test_cards_that_train_elsewhere_or_by_folds_offer_none():
     assert protocol_card.load_protocol("300w-full").options["holdout"] == (
         "0",
