@@ -15,6 +15,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from benchbox.training.batch_norm import BatchNorm2d
 from benchbox.training.integral_network import Decoder, IntegralHead, Trunk, trunk_widths
 from benchbox.training.pretrained import copy_pretrained, imagenet_pixel_map
 
@@ -38,7 +39,7 @@ def _conv_bn_relu6(
     inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1
 ) -> nn.Sequential:
     conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU6(inplace=True))
+    return nn.Sequential(conv, BatchNorm2d(outputs), nn.ReLU6(inplace=True))
 
 
 class InvertedResidual(nn.Module):
@@ -52,7 +53,7 @@ class InvertedResidual(nn.Module):
             _conv_bn_relu6(inputs, hidden, 1),
             _conv_bn_relu6(hidden, hidden, 3, stride, groups=hidden),
             nn.Conv2d(hidden, outputs, 1, bias=False),
-            nn.BatchNorm2d(outputs),
+            BatchNorm2d(outputs),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -138,16 +139,16 @@ class BottleneckV15(nn.Module):
 
     def __init__(self, inputs: int, width: int, stride: int) -> None:
         super().__init__()
-        self.conv1, self.bn1 = nn.Conv2d(inputs, width, 1, bias=False), nn.BatchNorm2d(width)
+        self.conv1, self.bn1 = nn.Conv2d(inputs, width, 1, bias=False), BatchNorm2d(width)
         self.conv2, self.bn2 = (
             nn.Conv2d(width, width, 3, stride, 1, bias=False),
-            nn.BatchNorm2d(width),
+            BatchNorm2d(width),
         )
-        self.conv3, self.bn3 = nn.Conv2d(width, 4 * width, 1, bias=False), nn.BatchNorm2d(4 * width)
+        self.conv3, self.bn3 = nn.Conv2d(width, 4 * width, 1, bias=False), BatchNorm2d(4 * width)
         self.downsample: nn.Module | None = None
         if stride != 1 or inputs != 4 * width:
             self.downsample = nn.Sequential(
-                nn.Conv2d(inputs, 4 * width, 1, stride, bias=False), nn.BatchNorm2d(4 * width)
+                nn.Conv2d(inputs, 4 * width, 1, stride, bias=False), BatchNorm2d(4 * width)
             )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -163,7 +164,7 @@ class ResNet50(nn.Module):
 
     def __init__(self, points: int) -> None:
         super().__init__()
-        self.conv1, self.bn1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64)
+        self.conv1, self.bn1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False), BatchNorm2d(64)
         self.pool = nn.MaxPool2d(3, 2, 1)
         channels = 64
         for number, (width, repeats, stride) in enumerate(RESNET_STAGES, start=1):

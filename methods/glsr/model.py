@@ -13,6 +13,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from benchbox.training.batch_norm import BatchNorm2d
 from benchbox.training.pointwise_conv import PointwiseConv2d
 
 # Table 2 with its printing slips mended: expansion, channels, repeats, stride of the first repeat.
@@ -34,7 +35,7 @@ def _conv_bn(
     inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1
 ) -> list[nn.Module]:
     conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
-    return [conv, nn.BatchNorm2d(outputs)]
+    return [conv, BatchNorm2d(outputs)]
 
 
 class Bottleneck(nn.Module):
@@ -126,7 +127,7 @@ class BasicBlock(nn.Module):
         self.skip: nn.Module = nn.Identity()
         if stride > 1 or inputs != outputs:
             projection = PointwiseConv2d(inputs, outputs, stride)
-            self.skip = nn.Sequential(projection, nn.BatchNorm2d(outputs))
+            self.skip = nn.Sequential(projection, BatchNorm2d(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
         """Transform (n, inputs, h, w) to (n, outputs, h / stride, w / stride)."""

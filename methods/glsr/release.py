@@ -32,6 +32,7 @@ from torch import Tensor, nn
 from benchbox import geometry
 from benchbox.errors import DataError
 from benchbox.file_readers.numpy_files import read_npy
+from benchbox.training.batch_norm import BatchNorm2d
 from benchbox.training.pretrained import read_pretrained
 from benchbox.types import Sample
 
@@ -80,13 +81,13 @@ class _InvertedResidual(nn.Module):
         if expansion > 1:
             layers += [
                 nn.Conv2d(inputs, hidden, 1, bias=False),
-                nn.BatchNorm2d(hidden),
+                BatchNorm2d(hidden),
                 nn.ReLU(inplace=True),
             ]
         depthwise = nn.Conv2d(hidden, hidden, 3, stride, 1, groups=hidden, bias=False)
-        layers += [depthwise, nn.BatchNorm2d(hidden), nn.ReLU(inplace=True)]
+        layers += [depthwise, BatchNorm2d(hidden), nn.ReLU(inplace=True)]
         self.conv = nn.Sequential(
-            *layers, nn.Conv2d(hidden, outputs, 1, bias=False), nn.BatchNorm2d(outputs)
+            *layers, nn.Conv2d(hidden, outputs, 1, bias=False), BatchNorm2d(outputs)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -126,7 +127,7 @@ class ReleaseBackbone(nn.Module):
 
 def _conv_bn_relu(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
     conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+    return nn.Sequential(conv, BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
 
 class ReleasedDetector(nn.Module):

@@ -17,6 +17,7 @@ from .sizes import ROUNDS, pick
 
 MEGABYTES = pick(4, 512)
 SIZES = pick((2, 8, 16), (64, 48, 128))  # faces, channels, side
+NORM_SIZES = pick((2, 8, 16), (32, 8, 72))
 PROGRAM = Path(__file__).with_name("gradient.py")
 
 
@@ -33,26 +34,37 @@ def test_copying_memory(cores, measure, request):
     assert torch.equal(target, source)
 
 
-@pytest.mark.parametrize("how", ["ours, bfloat16", "PyTorch, bfloat16", "PyTorch, float32"])
-def test_the_input_gradient_of_a_strided_depthwise_convolution(how, benchmark, table):
+def time_gradient(layer, how, sizes, benchmark, table):
+    """Run `gradient.py` and add its row; returns what it printed."""
+
     def run():
-        command = [sys.executable, PROGRAM, how, *map(str, (*SIZES, ROUNDS))]
+        command = [sys.executable, PROGRAM, layer, how, *map(str, (*sizes, ROUNDS))]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     found = json.loads(benchmark.pedantic(run, rounds=1))
-    batch, channels, side = SIZES
-    group = (
-        f"input gradient of a strided depthwise convolution, {batch} x {channels} x {side} x {side}"
-    )
+    group = f"input gradient of a {layer}, {' x '.join(map(str, (*sizes, sizes[-1])))}"
     table.add(group, how, found["seconds"], 1, "ms", ours=how.startswith("ours"))
+    return found
+
+
+@pytest.mark.parametrize("how", ["ours, bfloat16", "PyTorch, bfloat16", "PyTorch, float32"])
+def test_the_input_gradient_of_a_strided_depthwise_convolution(how, benchmark, table):
+    found = time_gradient("strided depthwise convolution", how, SIZES, benchmark, table)
+    _, channels, side = SIZES
     torch.manual_seed(0)  # as the program does
-    torch.randn(batch, channels, side, side)
+    torch.randn(SIZES[0], channels, side, side)
     taps = torch.randn(channels, 1, 3, 3).sum(dim=(0, 1))
     # outputs whose tap lies on the picture
     inside = torch.tensor([side // 2 - 1, side // 2, side // 2]).float()
     assert found["mean"] == pytest.approx(
         (inside @ taps @ inside).item() / channels / side**2, abs=0.003
     )
+
+
+@pytest.mark.parametrize("how", ["ours, float32", "PyTorch, float32"])
+def test_the_input_gradient_of_a_batch_norm(how, benchmark, table):
+    found = time_gradient("batch norm", how, NORM_SIZES, benchmark, table)
+    assert found["mean"] == pytest.approx(0, abs=1e-5)  # of equal gradients, which move the mean
 
 
 def test_drawing_a_batch(measure):

@@ -19,6 +19,7 @@ from benchbox.costs.op_count import count_module
 from benchbox.errors import PluginError
 from benchbox.layouts import IBUG68
 from benchbox.plugins import method_card
+from benchbox.training.batch_norm import BatchNorm2d
 from benchbox.training.crops import sample_views
 from benchbox.types import Examples, Sample
 
@@ -54,6 +55,13 @@ def test_small_backbone_meets_the_papers_48_5_m_flops_exactly():
         48_496_768,
         48_496_768 + 256 + 256 + 136,
     )
+
+
+@pytest.mark.parametrize("network", [lambda: model.Backbone(68), lambda: model.LocalRegression(9)])
+def test_narrow_batch_norms_are_those_that_two_threads_do_not_slow(network):
+    layers = [x for x in network().modules() if isinstance(x, torch.nn.BatchNorm2d)]
+    assert layers
+    assert {type(layer) for layer in layers} == {BatchNorm2d}
 
 
 def test_lite_head_counts():
