@@ -11,8 +11,9 @@ both have; what trainings vary by counts, pooled with the protocol's other varia
 * The ordering **holds** when every neighbouring pair shows it, **does not hold** when one pair
   shows the opposite (p < 5 % over the number of pairs; for "no worse" an interval wholly beyond
   the margin), and is **too close to tell** else.
-* Where who is ahead drew a fifth more, and took a fifth longer if one processor tells, the verdict
-  says so: **holds (with more draws)**. Papers' own schedules, budget `paper`, are as they are.
+* Where who is ahead drew a fifth more, and took a fifth longer on a processor that both were
+  trained on, the verdict says so: **holds (with more draws)**; so it does where there is no such
+  processor. Papers' own schedules, budget `paper`, are as they are.
 * Where a pair that decides rests on a single training of a side, the verdict says so: **holds
   (these faces, one training)**. The pooled variance, where there is one, counts there, too.
 * Where the claim names a row without training that its variants must beat (`beats`: the head's

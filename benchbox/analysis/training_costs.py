@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -19,17 +19,26 @@ class TrainingCost:
 
     draws: int  # samples drawn in a training
     minutes: float  # of the training loops, whatever ran beside them
-    processors: frozenset[str]
+    least: tuple[tuple[str, float], ...]  # minutes of the fastest training on each processor
+
+    @property
+    def least_minutes(self) -> Mapping[str, float]:
+        """Of each processor: what runs beside a training can only lengthen it."""
+        return dict(self.least)
 
 
 def learned_more(ahead: TrainingCost | None, behind: TrainingCost | None) -> bool:
-    """Tell whether who is ahead drew more, and took longer where one processor tells; a fifth."""
+    """Tell whether who is ahead drew a fifth more, and took a fifth longer.
+
+    Times are compared on the processors that both were trained on; without any, draws decide.
+    """
     if ahead is None or behind is None:
         return False
     if ahead.draws <= _MORE * behind.draws:
         return False
-    one_processor = len(ahead.processors | behind.processors) == 1
-    return not one_processor or ahead.minutes > _MORE * behind.minutes
+    long, short = ahead.least_minutes, behind.least_minutes
+    shared = long.keys() & short.keys()
+    return not shared or any(long[name] > _MORE * short[name] for name in shared)
 
 
 def describe_training_costs(names: Sequence[str], costs: Sequence[TrainingCost | None]) -> str:
@@ -39,7 +48,7 @@ def describe_training_costs(names: Sequence[str], costs: Sequence[TrainingCost |
     if len(set(costs)) == 1:  # one training asked in several ways
         return f"a training of each {_describe_cost(costs[0])}"
     parts = [f"{name} {_describe_cost(cost)}" for name, cost in zip(names, costs, strict=True)]
-    processors = frozenset[str]().union(*(cost.processors for cost in costs if cost is not None))
+    processors = {name for cost in costs if cost is not None for name in cost.least_minutes}
     place = "" if len(processors) == 1 else ", on different processors"
     return f"a training of {', of '.join(parts)}{place}"
 
@@ -61,10 +70,14 @@ def find_training_cost(folder: Path, results: Path) -> TrainingCost | None:
     counted = [record for record in records if _count_draws(record)]
     if not counted:
         return None
+    minutes: dict[str, list[float]] = {}
+    for record in counted:
+        spent = record.training["seconds"] / 60
+        minutes.setdefault(record.environment.cpu or "", []).append(spent)
     return TrainingCost(
         draws=round(median(_count_draws(record) for record in counted)),
-        minutes=median(record.training["seconds"] for record in counted) / 60,
-        processors=frozenset(record.environment.cpu or "" for record in counted),
+        minutes=median(spent for on_one in minutes.values() for spent in on_one),
+        least=tuple(sorted((name, min(on_one)) for name, on_one in minutes.items())),
     )
 
 

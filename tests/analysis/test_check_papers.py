@@ -389,6 +389,25 @@ def test_who_is_ahead_for_its_draws_alone_shows_no_idea(
     assert found.standing == (2 if verdict == "holds" else 0)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "verdict"), [(100.0, "holds"), (300.0, "holds (with more draws)")]
+)
+def test_times_are_compared_on_the_processor_that_both_have(tmp_path, make, seconds, verdict):
+    """The trap: a third seed on another machine took a verdict back that two seeds had given.
+
+    Beside other work a training takes any time; the fastest one says what it needs.
+    """
+    places = ("AMD EPYC", 240.0), ("Xeon", seconds), ("Xeon", 9000.0)
+    for seed, (processor, spent) in enumerate(places):
+        noise = np.random.default_rng(seed).normal(0, 1e-4, FACES)
+        took = {"samples": 90_000, "seconds": spent}
+        make("m/a", 4.0, seed, training=took, environment={"cpu": processor})
+        rival = {"samples": 30_000, "seconds": 200.0}
+        facts = {"training": rival, "environment": {"cpu": "Xeon"}}
+        make("m/b", 4.0, seed, shift=0.004 + noise, **facts)
+    assert ordered(tmp_path).verdict == verdict
+
+
 def trained_elsewhere(run: str) -> dict:
     """Return what a record says of weights that another run trained."""
     data = {"dataset": "300w", "variant": "complete", "fingerprint": "sha256:f", "notes": []}
