@@ -70,7 +70,7 @@ def test_offering_an_option_moves_no_hash():
     [
         (
             "300w-full+labelled=0.3",
-            r"no option '\+labelled=0\.3'; allowed: \+labelled=1, \+labelled=0\.05",
+            r"no option '\+labelled=0\.3'; allowed: \+labelled=1, \+labelled=0\.01",
         ),
         ("300w-full+draw=1", r"\+draw= needs \+labelled="),
         ("300w-full+extra=wflw", r"allowed: \+extra=aflw, \+extra=300vw"),
