@@ -36,9 +36,9 @@ def learned_more(ahead: TrainingCost | None, behind: TrainingCost | None) -> boo
         return False
     if ahead.draws <= _MORE * behind.draws:
         return False
-    long, short = ahead.least_minutes, behind.least_minutes
-    shared = long.keys() & short.keys()
-    return not shared or any(long[name] > _MORE * short[name] for name in shared)
+    ours, theirs = ahead.least_minutes, behind.least_minutes
+    shared = ours.keys() & theirs.keys()
+    return not shared or any(ours[name] > _MORE * theirs[name] for name in shared)
 
 
 def describe_training_costs(names: Sequence[str], costs: Sequence[TrainingCost | None]) -> str:

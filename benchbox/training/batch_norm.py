@@ -78,13 +78,15 @@ class _NarrowBatchNorm(torch.autograd.Function):
         grad = _as_rows(grads[0], repeats * channels)
         values = _as_rows(maps, repeats * channels)
         to_bias = grad.sum(dim=0).view(repeats, channels).sum(dim=0)
-        products = (grad * values).sum(dim=0).view(repeats, channels).sum(dim=0)
-        to_weight = (products - mean * to_bias) * inverse_sd
-        # The gradient of an input is a * grad + b * value + c, in each channel.
+        # Centred first: else the digits of a large mean are what is left of the sums.
+        centred = values - mean.repeat(repeats)
+        products = (grad * centred).sum(dim=0).view(repeats, channels).sum(dim=0)
+        to_weight = products * inverse_sd
+        # The gradient of an input is a * grad + b * (value - mean) + c, in each channel.
         a = weight * inverse_sd
         b = -a * inverse_sd * to_weight / pixels
-        c = -a * to_bias / pixels - b * mean
-        to_maps = torch.addcmul(c.repeat(repeats), values, b.repeat(repeats))
+        c = -a * to_bias / pixels
+        to_maps = torch.addcmul(c.repeat(repeats), centred, b.repeat(repeats))
         to_maps.addcmul_(grad, a.repeat(repeats))
         n, _, height, width = maps.shape
         to_maps = to_maps.view(n, height, width, channels).permute(0, 3, 1, 2)
